@@ -1,0 +1,73 @@
+"""Reading and writing files that other programs depend on: whole or not at all."""
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from evalsuite.errors import RunError
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
+    """Open a temporary file beside `path` for writing; rename it to `path` when the block ends without an error.
+
+    Raises RunError, naming the file and the cause, when the folder or the disk refuses.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+        os.chmod(temporary, 0o666 & ~_umask())
+        text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+        with os.fdopen(handle, mode, **text) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}; free the disk or choose another folder") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text (UTF-8; lone surrogates escaped) under a temporary name, then rename."""
+    with replacing(path) as stream:
+        stream.write(text)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON under a temporary name, then rename. NaN is not JSON: it raises ValueError."""
+    write_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON; raises OSError or ValueError (bad JSON, bad UTF-8), which the caller reports with the path."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Text that is safe on a terminal: no control characters, no bidirectional overrides, at most `limit` long.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), shown)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
