@@ -34,7 +34,9 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; free the disk or choose another folder") from error
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}; free the disk or choose another folder"
+        ) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
