@@ -1,0 +1,180 @@
+"""vLLM's command line and environment from our options; which of its arguments alter a model's answers."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.errors import UserError
+
+# Arguments of vLLM that say how fast and where, not what: they belong to the circumstances of a result.
+CIRCUMSTANCES = frozenset(
+    """--gpu-memory-utilization --max-num-seqs --max-num-batched-tokens --tensor-parallel-size --pipeline-parallel-size
+    --data-parallel-size --data-parallel-size-local --data-parallel-address --data-parallel-rpc-port
+    --data-parallel-backend --distributed-executor-backend --enforce-eager --no-enforce-eager --block-size --swap-space
+    --cpu-offload-gb --kv-cache-memory-bytes --enable-prefix-caching --no-enable-prefix-caching
+    --enable-chunked-prefill --no-enable-chunked-prefill --max-num-partial-prefills --async-scheduling
+    --no-async-scheduling --scheduling-policy --api-server-count --disable-log-stats --uvicorn-log-level --nnodes
+    --node-rank --master-addr --master-port --headless --compilation-config --cuda-graph-sizes
+    --max-parallel-loading-workers --download-dir --load-format --disable-custom-all-reduce --enable-expert-parallel --seed --safetensors-load-strategy
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the server is started. Sizes are counts, lengths are in tokens; None leaves the choice to vLLM."""
+
+    model: str
+    served_name: str
+    revision: str | None = None
+    dtype: str = "auto"
+    max_model_length: int | None = None
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int | None = None
+    tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    data_parallel_size: int = 1
+    gpu_memory_utilization: float | None = None
+    quantization: str | None = None
+    kv_cache_dtype: str | None = None
+    trust_remote_code: bool = False
+    batch_invariant: bool = False
+    device: str = "cuda"
+    engine_args: tuple[str, ...] = ()
+    python: str = sys.executable
+
+
+def split_engine_args(text: str) -> tuple[str, ...]:
+    """Split extra vLLM arguments, given as on a command line or as a JSON object of argument names and values.
+
+    >>> split_engine_args('{"block_size": 32, "enforce_eager": true}')
+    ('--block-size', '32', '--enforce-eager')
+    """
+    if not text.lstrip().startswith("{"):
+        try:
+            return tuple(shlex.split(text))
+        except ValueError as error:
+            raise UserError(f"--engine_args {text!r}: {error}; quote it as on a command line") from error
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"--engine_args is not valid JSON: {error}") from error
+    parts: list[str] = []
+    for name, value in values.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            parts.append(flag if value else "--no-" + flag[2:])
+        else:
+            parts += [flag, value if isinstance(value, str) else json.dumps(value)]
+    return tuple(parts)
+
+
+def altering(engine_args: tuple[str, ...]) -> tuple[str, ...]:
+    """Of extra vLLM arguments those that may alter answers: all but the known circumstances.
+
+    >>> altering(("--block-size", "32", "--rope-scaling", "{}", "--enforce-eager"))
+    ('--rope-scaling', '{}')
+    """
+    kept, keep = [], True
+    for part in engine_args:
+        if part.startswith("--"):
+            keep = part.split("=")[0].replace("_", "-") not in CIRCUMSTANCES
+        if keep:
+            kept.append(part)
+    return tuple(kept)
+
+
+def detect_device(asked: str = "auto") -> str:
+    """`cuda` or `cpu`. Raises UserError when cuda is asked for and no NVIDIA driver answers."""
+    found = bool(gpu_names())
+    if asked == "cuda" and not found:
+        raise UserError("--device cuda, but nvidia-smi shows no GPU; check the driver, or use --device cpu")
+    return asked if asked != "auto" else ("cuda" if found else "cpu")
+
+
+def gpu_names() -> list[str]:
+    """Names of the NVIDIA GPUs that this process may use, by nvidia-smi; empty without a driver."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [[part.strip() for part in line.split(",", 2)] for line in lines if line.count(",") >= 2]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [row[2] for row in rows]
+    wanted = {part.strip() for part in visible.split(",") if part.strip()}
+    return [row[2] for row in rows if row[0] in wanted or any(row[1].startswith(part) for part in wanted)]
+
+
+def server_command(options: EngineOptions) -> list[str]:
+    """The server's command line; `{folder}` stands for the private folder that will hold the socket."""
+    command = [options.python, "-m", "vllm.entrypoints.openai.api_server", "--model", options.model]
+    command += ["--served-model-name", options.served_name, "--uds", "{folder}/engine.sock"]
+    command += ["--generation-config", "vllm", "--dtype", options.dtype, "--max-num-seqs", str(options.max_num_seqs)]
+    command += ["--tensor-parallel-size", str(options.tensor_parallel_size)]
+    command += ["--pipeline-parallel-size", str(options.pipeline_parallel_size)]
+    command += ["--data-parallel-size", str(options.data_parallel_size)]
+    for flag, value in (
+        ("--revision", options.revision),
+        ("--max-model-len", options.max_model_length),
+        ("--max-num-batched-tokens", batched_tokens(options)),
+        ("--gpu-memory-utilization", options.gpu_memory_utilization if options.device == "cuda" else None),
+        ("--quantization", options.quantization),
+        ("--kv-cache-dtype", options.kv_cache_dtype),
+    ):
+        command += [flag, str(value)] if value is not None else []
+    command += ["--trust-remote-code"] if options.trust_remote_code else []
+    command += ["--enforce-eager", "--no-enable-chunked-prefill"] if options.device == "cpu" else []
+    return command + list(options.engine_args)
+
+
+def batched_tokens(options: EngineOptions) -> int | None:
+    """Tokens in one engine step. vLLM's CPU engine dies when a seeded prompt is prefilled in two chunks, so there no
+    prompt may be split: the step must hold the longest one."""
+    if options.device != "cpu" or options.max_model_length is None:
+        return options.max_num_batched_tokens
+    return max(options.max_num_batched_tokens or 0, options.max_model_length)
+
+
+def server_environment(options: EngineOptions) -> dict[str, str]:
+    """The server's environment: no usage statistics, no proxy for its own socket, CPU threads bound per rank."""
+    env = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+    for secret in ("OPENAI_API_KEY", "VLLM_API_KEY"):
+        env.pop(secret, None)
+    if options.batch_invariant:
+        env["VLLM_BATCH_INVARIANT"] = "1"
+    if options.device == "cpu":
+        env.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
+        ranks = options.tensor_parallel_size * options.pipeline_parallel_size * options.data_parallel_size
+        if ranks > 1:
+            env.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(ranks))
+    return env
+
+
+def cpu_binding(ranks: int) -> str:
+    """Cores per rank for vLLM's CPU engine, e.g. `0|1` for two ranks on two cores. UserError with too few."""
+    cores = sorted(os.sched_getaffinity(0))
+    if ranks > len(cores):
+        raise UserError(f"parallel sizes ask for {ranks} engine processes, but only {len(cores)} CPU cores are allowed")
+    share = len(cores) // ranks
+    groups = [cores[index * share : (index + 1) * share] for index in range(ranks)]
+    return "|".join(",".join(map(str, group)) for group in groups)
+
+
+def log_tail(path: Path, lines: int = 12) -> list[str]:
+    """The last lines of a log that say something, for an error message."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - 64_000))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-lines:]

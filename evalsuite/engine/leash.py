@@ -1,0 +1,62 @@
+"""Starting and stopping the supervisor that outlives us: see supervisor.py."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+STOP_SECONDS = 45.0
+
+
+class Leash:
+    """A supervisor process and, if a command is given, the server below it; both end when this process does.
+
+    `folder` is private (0700) and short, since a Unix socket's path may have at most about 100 characters.
+    """
+
+    def __init__(
+        self, command: Sequence[str] = (), *, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=short_temporary_folder()))
+        reader, self._writer = os.pipe()
+        expanded = [part.replace("{folder}", str(self.folder)) for part in command]
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", str(SUPERVISOR), str(reader), str(self.folder), *expanded],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                pass_fds=(reader,),
+                start_new_session=True,
+            )
+        os.close(reader)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The server's exit code once it and all it started are gone; None while anything of it lives."""
+        return self.process.poll()
+
+    def stop(self) -> None:
+        """Let go: the supervisor ends the server and all it started; returns when they are gone."""
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def short_temporary_folder() -> str:
+    """The user's temporary folder, or /tmp where that one's path is too long to hold a socket."""
+    chosen = tempfile.gettempdir()
+    return chosen if len(chosen) < 60 else "/tmp"

@@ -1,0 +1,105 @@
+"""Starting the server, waiting until it answers, explaining why it did not, and starting it again."""
+
+import asyncio
+import re
+import time
+from pathlib import Path
+
+import aiohttp
+
+from evalsuite.engine.command import EngineOptions, log_tail, server_command, server_environment
+from evalsuite.engine.leash import Leash
+from evalsuite.errors import RunError
+
+# What a user can do about the usual reasons, by what the server's log says.
+REASONS = (
+    (r"CUDA out of memory|OutOfMemoryError|less than desired GPU memory utilization", "the GPU's memory does not "
+     "suffice or is in use by another process; lower --gpu_memory_utilization or --max_model_length, or free the GPU"),
+    (r"max seq len .* is larger than the maximum number of tokens|KV cache is needed", "the KV cache does not hold one "
+     "sequence of the model's length; lower --max_model_length or raise --gpu_memory_utilization"),
+    (r"no NVIDIA driver|NVIDIA driver on your system is too old|CUDA driver version is insufficient", "the NVIDIA "
+     "driver is missing or too old for this vLLM; update it, or set ENGINE_PYTHON to an environment that fits"),
+    (r"no kernel image is available|CUDA error: invalid device function", "this vLLM was not built for this GPU"),
+    (r"CUDA-capable device\(s\) is/are busy|all CUDA-capable devices are busy", "the GPU is held by another process"),
+    (r"No module named 'vllm'|No module named vllm", "this Python has no vLLM; run set-up, or set ENGINE_PYTHON"),
+    (r"unrecognized arguments: .*", "vLLM does not know an argument; check --engine_args"),
+    (r"must be divisible by tensor parallel size", "the model's heads do not divide by --tensor_parallel_size"),
+    (r"trust_remote_code", "the model brings its own code; read it, then allow it with --trust_remote_code"),
+    (r"Cannot allocate memory|MemoryError|oom-kill", "the machine's memory does not suffice"),
+    (r"No space left on device", "the disk is full"),
+)  # fmt: skip
+
+
+class EngineDied(Exception):
+    """The server ended while it was needed. The message says why, with the end of its log."""
+
+
+def explain(log: Path, code: int | None) -> str:
+    """Why the server ended, in one line, then the last lines of its log."""
+    lines = log_tail(log, 400)
+    text = "\n".join(lines)
+    cause = next((advice for pattern, advice in REASONS if re.search(pattern, text)), "see the log")
+    shown = [line for line in lines if re.search(r"Error|error|ERROR|Killed", line)][-3:] or lines[-3:]
+    return f"exit code {code}: {cause} ({log})\n" + "\n".join(f"    {line.strip()[:300]}" for line in shown)
+
+
+class Server:
+    """vLLM's server as a child on a Unix socket in a private folder. `start` may be called again after a death."""
+
+    def __init__(self, options: EngineOptions, log: Path, start_seconds: float = 1800.0) -> None:
+        self.options, self.log, self.start_seconds = options, log, start_seconds
+        self.starts = 0
+        self.started_seconds = 0.0
+        self._leash: Leash | None = None
+
+    @property
+    def base_url(self) -> str:
+        return "http://engine"
+
+    def connector(self) -> aiohttp.BaseConnector:
+        """A connector to the running server's socket, without a limit of its own."""
+        assert self._leash is not None, "the server was not started"
+        return aiohttp.UnixConnector(path=str(self._leash.folder / "engine.sock"), limit=0)
+
+    def launch(self) -> None:
+        """Start the process; `ready` waits for it. Raises RunError where the log's folder refuses."""
+        self.stop()
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            self._leash = Leash(server_command(self.options), env=server_environment(self.options), log=self.log)
+        except OSError as error:
+            raise RunError(f"cannot start the engine: {error}; check {self.log.parent}") from error
+        self.starts += 1
+
+    @property
+    def alive(self) -> bool:
+        return self._leash is not None and self._leash.exit_code is None
+
+    def death(self) -> EngineDied:
+        """The error that says why the server is gone."""
+        code = self._leash.exit_code if self._leash else None
+        return EngineDied(explain(self.log, code))
+
+    async def ready(self) -> None:
+        """Return when /health answers 200. Raises EngineDied when the process ends or takes too long."""
+        began = time.monotonic()
+        async with aiohttp.ClientSession(connector=self.connector()) as session:
+            while self.alive:
+                try:
+                    async with session.get(f"{self.base_url}/health", timeout=aiohttp.ClientTimeout(5)) as response:
+                        if response.status == 200:
+                            self.started_seconds += time.monotonic() - began
+                            return
+                except (TimeoutError, aiohttp.ClientError, OSError):
+                    pass
+                if time.monotonic() - began > self.start_seconds:
+                    self.stop()
+                    raise EngineDied(f"not ready after {self.start_seconds:.0f} s\n" + explain(self.log, None))
+                await asyncio.sleep(0.2)
+        raise self.death()
+
+    def stop(self) -> None:
+        """End the server and everything it started; returns when they are gone."""
+        if self._leash is not None:
+            self._leash.stop()
+            self._leash = None

@@ -1,0 +1,107 @@
+"""Keeps a server's processes on a leash: `python supervisor.py FD FOLDER [COMMAND...]`.
+
+main.py holds the writing end of a pipe whose reading end is FD. When it closes (main.py ended, however), or when the
+server ends (however), every process that the server started is killed, the files named in FOLDER/held (locks) and
+FOLDER itself (the private socket folder) are removed, and the supervisor exits with the server's exit code. It runs in
+a session of its own, so that a Ctrl-C in the terminal reaches main.py alone. Without a command it only waits and
+cleans up. Standard library only: it must start at once and outlive anything.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+GRACE_SECONDS = 5.0  # between the polite and the hard signal
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's prctl; elsewhere nothing happens and only the process group is killed."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def descendants(root: int) -> list[int]:
+    """Every living process below `root`, from /proc; zombies are left out."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                state, parent = stream.read().rpartition(b")")[2].split()[:2]
+            if state not in (b"Z", b"X"):
+                children.setdefault(int(parent), []).append(int(name))
+    found, queue = [], [root]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def reap() -> None:
+    """Collect ended children, adopted ones too."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def kill_all(server: subprocess.Popen) -> None:
+    """End the server and all it started: politely first, then for certain."""
+    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 30.0)):
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if server.poll() is not None:
+                reap()
+            living = descendants(os.getpid())
+            if not living:
+                return
+            for pid in living:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+            time.sleep(0.1)
+
+
+def wait(leash: int, server: subprocess.Popen | None) -> None:
+    """Return when the leash is closed, the server has ended, or a signal asks the supervisor to end."""
+    wake_reader, wake_writer = os.pipe()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: os.write(wake_writer, b"."))
+    while server is None or server.poll() is None:
+        if select.select([leash, wake_reader], [], [], 0.2 if server else None)[0]:
+            return
+
+
+def clean(folder: str) -> None:
+    """Remove the files that FOLDER/held names, NUL between them, and FOLDER."""
+    with contextlib.suppress(OSError), open(os.path.join(folder, "held"), encoding="utf-8") as stream:
+        for path in stream.read().split("\0"):
+            with contextlib.suppress(OSError, ValueError):
+                os.unlink(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(argv: list[str]) -> int:
+    leash, folder, command = int(argv[0]), argv[1], argv[2:]
+    os.set_inheritable(leash, False)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    server = None
+    if command:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, 9))
+    wait(leash, server)
+    if server is not None:
+        kill_all(server)
+    clean(folder)
+    code = server.poll() if server is not None else 0
+    return 128 - code if code is not None and code < 0 else code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,196 @@
+"""The journal: an experiment's completions, one JSON line each, on disk the moment they finish.
+
+A completion is written and flushed at once, and synced to disk at least every second, so that a node's
+power loss costs a second. A torn last line, which a kill may leave, is cut off before the next line is written.
+"""
+
+import contextlib
+import io
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from evalsuite.errors import RunError
+
+LIVE = "completions.jsonl"
+PACKED = "completions.jsonl.zst"
+SYNC_SECONDS = 1.0
+Key = tuple[str, int]  # problem hash, sample index
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One generated answer. `token_ids` are the generated ids where the server gave them, else empty."""
+
+    problem: str
+    sample: int
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    output_tokens: int
+    token_ids: tuple[int, ...] = ()
+    reasoning: str | None = None
+    request_seed: int = 0
+    seconds: float = 0.0
+    finished_at: float = 0.0
+
+    @property
+    def key(self) -> Key:
+        return self.problem, self.sample
+
+
+class Journal:
+    """The completions of one experiment's folder, live or packed. Raises RunError where the disk refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.live, self.packed = folder / LIVE, folder / PACKED
+        self.torn = 0  # torn lines dropped
+        self._stream: BinaryIO | None = None
+
+    def read(self) -> Iterator[Completion]:
+        """Every whole completion, the packed ones first; of two with one key the first counts."""
+        seen: set[Key] = set()
+        for completion in self._lines():
+            if completion.key not in seen:
+                seen.add(completion.key)
+                yield completion
+
+    def _lines(self) -> Iterator[Completion]:
+        self.torn = 0
+        for path in (self.packed, self.live):
+            if not path.exists():
+                continue
+            with _open(path) as stream:
+                for line in stream:
+                    if (completion := parse(line)) is None:
+                        self.torn += 1
+                    else:
+                        yield completion
+
+    def append(self, completion: Completion) -> None:
+        """Write one completion and hand it to the operating system at once."""
+        line = json.dumps(asdict(completion), ensure_ascii=True, separators=(",", ":")) + "\n"
+        try:
+            if self._stream is None:
+                self._stream = self._open_for_append()
+            self._stream.write(line.encode("ascii"))
+            self._stream.flush()
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.live}: {error.strerror}; free the disk, then run again to go on"
+            ) from error
+
+    def _open_for_append(self) -> BinaryIO:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        cut_torn_tail(self.live)
+        return self.live.open("ab")
+
+    def sync(self) -> None:
+        """Force what was appended onto the disk."""
+        stream = self._stream  # the syncing thread meets a journal that is being closed
+        if stream is not None:
+            with contextlib.suppress(ValueError):  # closed meanwhile, and closing syncs
+                os.fsync(stream.fileno())
+
+    def close(self) -> None:
+        """Sync and close; a later append opens the file again."""
+        if self._stream is not None:
+            self.sync()
+            self._stream.close()
+            self._stream = None
+
+    def pack(self) -> str:
+        """Fold the live file into the compressed one (about a fifth of the size); returns the packed file's name."""
+        import pyarrow as pa
+
+        if not self.live.exists():
+            return PACKED
+        temporary = self.packed.with_name(f".{PACKED}.new")
+        with pa.output_stream(temporary, compression="zstd") as sink:
+            for completion in self.read():
+                sink.write((json.dumps(asdict(completion), separators=(",", ":")) + "\n").encode("ascii"))
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(self.packed)
+        self.live.unlink()
+        return PACKED
+
+
+def parse(line: bytes) -> Completion | None:
+    """A journal line's completion; None for a torn or foreign line."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = json.loads(line)
+        return Completion(**value | {"token_ids": tuple(value.get("token_ids", ()))})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def cut_torn_tail(path: Path) -> None:
+    """Cut what stands behind the last line break, so that the next line starts on a line of its own."""
+    if not path.exists():
+        return
+    with path.open("r+b") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        position = end
+        while position > 0:
+            start = max(0, position - 65536)
+            stream.seek(start)
+            block = stream.read(position - start)
+            if (found := block.rfind(b"\n")) >= 0:
+                position = start + found + 1
+                break
+            position = start
+        if position < end:
+            stream.truncate(position)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix != ".zst":
+        with path.open("rb") as stream:
+            yield stream
+        return
+    import pyarrow as pa
+
+    with pa.input_stream(path, compression="zstd") as raw:
+        yield io.BufferedReader(raw)
+
+
+class Syncer:
+    """A thread that syncs the open journals every second, so that no completion waits for a slow disk."""
+
+    def __init__(self) -> None:
+        self._journals: set[Journal] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def touch(self, journal: Journal) -> None:
+        """Note that a journal has something to sync."""
+        with self._lock:
+            self._journals.add(journal)
+
+    def _run(self) -> None:
+        while not self._stop.wait(SYNC_SECONDS / 2):
+            self._sync()
+
+    def _sync(self) -> None:
+        with self._lock:
+            journals, self._journals = self._journals, set()
+        for journal in journals:
+            with contextlib.suppress(OSError):  # an append to the same file reports it
+                journal.sync()
+
+    def stop(self) -> None:
+        """Sync a last time and end the thread."""
+        self._stop.set()
+        self._thread.join()
+        self._sync()
