@@ -1,0 +1,199 @@
+"""Calls bounded in time and memory: hostile input may cost the child its life, never the caller.
+
+    with Bounded(verify, seconds=10, memory_bytes=1 << 30) as bounded:
+        verdict = bounded("12", response, "latex")
+
+The caller forks a keeper, the keeper forks a worker, and the worker answers calls one by one over a socket. The
+keeper sleeps until the caller's end of a pipe closes, be it on purpose or because the caller was killed, and then
+kills the worker and whatever that started: as their subreaper it sees them all. So nothing outlives the caller.
+Linux only. Create it in a process with one thread: a fork copies one thread and every held lock.
+"""
+
+import contextlib
+import ctypes
+import os
+import pickle
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any, NoReturn
+
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)  # loaded here: dlopen after a fork could wait for a lock for ever
+
+
+class BoundedError(Exception):
+    """A bounded call gave no result of its own."""
+
+
+class BoundedTimeout(BoundedError):
+    """The call took longer than it may."""
+
+
+class BoundedMemory(BoundedError):
+    """The call asked for more memory than it may."""
+
+
+class BoundedCrash(BoundedError):
+    """The process that ran the call died, or its result could not be sent."""
+
+
+class Bounded:
+    """Call `function` in a child process, at most `seconds` and `memory_bytes` above the caller's own size a call.
+
+    Arguments, results and exceptions are pickled; the function itself is inherited by fork, so any callable will do.
+    An exception of the function is raised here as itself. After a timeout, too much memory or a crash the child
+    and all its descendants are gone when the error is raised; the next call starts another.
+    """
+
+    def __init__(self, function: Callable[..., Any], seconds: float = 10.0, memory_bytes: int = 1 << 30):
+        self.function, self.seconds, self.memory_bytes = function, seconds, memory_bytes
+        self._keeper = 0
+        self._control = -1  # closing it is the keeper's signal to kill and leave
+        self._channel: Connection | None = None
+
+    def __enter__(self) -> "Bounded":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return `function(*args, **kwargs)`. Raises what it raises, or BoundedTimeout, BoundedMemory, BoundedCrash."""
+        message = pickle.dumps((args, kwargs), pickle.HIGHEST_PROTOCOL)
+        if self._channel is None:
+            self._start()
+        try:
+            self._channel.send_bytes(message)
+            if not self._channel.poll(self.seconds):
+                self.close()
+                raise BoundedTimeout(f"no result within {self.seconds:g} s")
+            outcome, value = pickle.loads(self._channel.recv_bytes())
+        except (EOFError, ConnectionError, BrokenPipeError):
+            raise BoundedCrash(f"the child ended without a result ({_ending(self.close())})") from None
+        except BaseException:  # KeyboardInterrupt included: an answer still to come must not be taken for the next one
+            self.close()
+            raise
+        return self._unwrap(outcome, value)
+
+    def close(self) -> int:
+        """End the child and its descendants, if any, and return the worker's exit status as `os.waitpid` gives it."""
+        if self._channel is None:
+            return 0
+        channel, self._channel = self._channel, None
+        os.close(self._control)
+        channel.close()
+        _, status = os.waitpid(self._keeper, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def _unwrap(self, outcome: str, value: Any) -> Any:
+        if outcome == "result":
+            return value
+        if outcome == "error":
+            raise value
+        self.close()
+        if outcome == "memory":
+            raise BoundedMemory(f"asked for more than {self.memory_bytes} bytes")
+        raise BoundedCrash(value)
+
+    def _start(self) -> None:
+        ours, theirs = Pipe()
+        watched, control = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        keeper = os.fork()
+        if keeper == 0:
+            _keep(self, watched, control, ours, theirs)
+        os.close(watched)
+        theirs.close()
+        self._keeper, self._control, self._channel = keeper, control, ours
+
+
+def _keep(bounded: Bounded, watched: int, control: int, ours: Connection, theirs: Connection) -> NoReturn:
+    """The keeper: fork the worker, sleep until the caller lets go, kill all descendants, exit as the worker did."""
+    status = 255
+    try:
+        os.setsid()  # out of reach of the terminal's Ctrl-C: the caller decides
+        os.close(control)
+        ours.close()
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP):
+            signal.signal(name, signal.SIG_DFL)
+        worker = os.fork()
+        if worker == 0:
+            os.close(watched)
+            _work(bounded, theirs)
+        theirs.close()
+        os.read(watched, 1)
+        status = _kill_descendants(worker)
+    finally:
+        os._exit(status & 255)
+
+
+def _work(bounded: Bounded, channel: Connection) -> NoReturn:
+    """The worker: answer calls until the channel closes."""
+    try:
+        limit = _address_space() + bounded.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(EOFError, ConnectionError):
+            while True:
+                channel.send_bytes(_answer(bounded.function, channel.recv_bytes()))
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _answer(function: Callable[..., Any], message: bytes) -> bytes:
+    try:
+        args, kwargs = pickle.loads(message)
+        return pickle.dumps(("result", function(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps(("memory", None))
+    except Exception as error:
+        return _pickled_error(error)
+
+
+def _pickled_error(error: Exception) -> bytes:
+    """The exception, if it survives a round trip; else what it said."""
+    try:
+        data = pickle.dumps(("error", error))
+        pickle.loads(data)
+        return data
+    except Exception:
+        return pickle.dumps(("crash", f"the result or its error cannot be pickled: {type(error).__name__}: {error}"))
+
+
+def _kill_descendants(worker: int) -> int:
+    """Kill all children until none is left; orphans of those killed become ours. Returns the worker's exit code."""
+    code = 0
+    while True:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            pid, status = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return code
+        if pid == worker:
+            code = os.waitstatus_to_exitcode(status)
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
+
+
+def _address_space() -> int:
+    """Bytes of address space this process has now; RLIMIT_AS counts them all."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _ending(code: int) -> str:
+    """An exit code in words; the keeper passes a signal on as 256 minus its number."""
+    if code > 128:
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(256 - code).name}"
+    return f"exit code {code}"
