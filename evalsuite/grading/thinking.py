@@ -1,0 +1,61 @@
+"""Cut a response down to what its model meant to be read: no thinking, no chat markers, no later turns."""
+
+import re
+
+_OPEN = r"(?:think|thinking|thought|reasoning|reason|scratchpad|analysis|seed:think|\|begin_of_thought\|)"
+_CLOSING = re.compile(
+    rf"</\s*{_OPEN}\s*>|\[/THINK\]|<\|end_of_thought\|>|<\|/think\|>|<\|end_thinking\|>|<\|END_THINKING\|>|◁/think▷|</\|?think\|?>",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    rf"<\s*{_OPEN}\s*>|\[THINK\]|<\|begin_of_thought\|>|<\|think\|>|<\|START_THINKING\|>|◁think▷", re.IGNORECASE
+)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
+_CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_NEXT_TURN = re.compile(
+    r"<\|im_start\|>\s*(?:user|system)|<\|start_header_id\|>\s*(?:user|system)|<start_of_turn>\s*user|<\|user\|>"
+    r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User|Question|Q):|\n### (?:Human|User|Instruction|Question)"
+)
+_SPECIAL = re.compile(
+    r"<\|[A-Za-z0-9_ ]{1,40}\|>|<｜[^<>｜\n]{1,40}｜>|</?s>|<end_of_turn>|<start_of_turn>\s*(?:model|assistant)?|<eos>|<bos>|<pad>|\[/INST\]"
+    r"|<\|start_header_id\|>\s*\w{1,20}\s*<\|end_header_id\|>"
+)
+
+
+def visible(response: str) -> str:
+    """The part of a response that answers; empty when thinking was opened and never closed.
+
+    >>> visible("<think>so 4?</think>It is 5.<|im_end|>")
+    'It is 5.'
+    >>> visible("let me see, 4? no</think> 5"), visible("<think> 4")
+    (' 5', '')
+    """
+    text = _final_channel(response)
+    closings = list(_CLOSING.finditer(text))
+    if closings:
+        text = text[closings[-1].end() :]
+    opening = _OPENING.search(text)
+    if opening:
+        text = text[: opening.start()] if text[: opening.start()].strip() else _answer_inside(text)
+    turn = _NEXT_TURN.search(text, 1)
+    if turn and text[: turn.start()].strip():
+        text = text[: turn.start()]
+    return _SPECIAL.sub("", text)
+
+
+def _final_channel(text: str) -> str:
+    """With gpt-oss channels only what stands in the last final channel; nothing when there is none."""
+    channels = list(_CHANNEL.finditer(text))
+    if not channels:
+        return text
+    for channel in reversed(channels):
+        if channel.group(1) == "final":
+            end = _CHANNEL_END.search(text, channel.end())
+            return text[channel.end() : end.start() if end else len(text)]
+    return ""
+
+
+def _answer_inside(text: str) -> str:
+    """Thinking left open: an <answer> element after it still is a stated answer."""
+    start = text.rfind("<answer>")
+    return text[start:] if start >= 0 and "</answer>" in text[start:] else ""
