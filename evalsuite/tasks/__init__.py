@@ -1,0 +1,1 @@
+"""What is asked: the task table, its data, its prompts, and how lighteval is told about them."""

@@ -1,0 +1,81 @@
+"""Which problems: a hash that names each across runs, and the choice of some of them."""
+
+import ast
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from evalsuite.errors import UserError
+
+_FILTER_NODES = (
+    *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare, ast.Name, ast.Load),
+    *(ast.Constant, ast.List, ast.Tuple, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn),
+)
+
+
+class Selection(NamedTuple):
+    """Which of a task's problems are asked; the default is all. No part of a configuration's identity."""
+
+    max_samples: int | None = None
+    ids: tuple[str, ...] = ()
+    filter: str = ""
+
+
+def problem_hash(problem: str, gold: str) -> str:
+    """Sixteen hex digits that name a problem wherever it came from: of its text and its gold, spacing aside.
+
+    >>> problem_hash("What is  1+1?", "2") == problem_hash("What is 1+1?\\n", "2")
+    True
+    """
+    text = "\0".join(" ".join(unicodedata.normalize("NFC", part).split()) for part in (problem, gold))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def select(
+    rows: list[dict[str, Any]], max_samples: int | None = None, ids: Iterable[str] = (), filter: str = ""
+) -> list[dict[str, Any]]:
+    """Pick rows (as data.load_rows makes them) by their fields, by id, and the first `max_samples` of a fixed shuffle.
+
+    The shuffle is by problem hash: 50 problems are always among 500, whatever the file's order. The rows keep their
+    order. Raises UserError for an id nobody has, a filter that cannot be read, or when nothing is left.
+    """
+    ids = [str(wanted) for wanted in ids or ()]
+    if ids:
+        names = {name for row in rows for name in (row["id"], row["problem_hash"])}
+        if unknown := [wanted for wanted in ids if wanted not in names]:
+            raise UserError(f"no problem has the id {unknown[0]!r}; ids look like {rows[0]['id']!r}")
+        rows = [row for row in rows if row["id"] in ids or row["problem_hash"] in ids]
+    if filter:
+        rows = [row for row in rows if _passes(filter, row["fields"])]
+    if max_samples is not None:
+        chosen = sorted(row["problem_hash"] for row in rows)[:max_samples]
+        rows = [row for row in rows if row["problem_hash"] in set(chosen)]
+    if not rows:
+        raise UserError(f"no problem is left (filter {filter!r}, max_samples {max_samples}); loosen the choice")
+    return rows
+
+
+def _passes(text: str, fields: dict[str, Any]) -> bool:
+    """Evaluate a filter such as `level>=4 and subject in ["Algebra"]` on one row; comparisons only, no calls."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"cannot read the filter {text!r}: write comparisons such as 'level>=4'") from error
+    for node in ast.walk(tree):
+        if not isinstance(node, _FILTER_NODES):
+            raise UserError(f"the filter {text!r} may only compare fields: write something like 'level>=4'")
+        if isinstance(node, ast.Name) and node.id not in fields:
+            raise UserError(f"the filter {text!r} names {node.id!r}; fields are {', '.join(map(str, fields))}")
+    values = {name: _number(value) for name, value in fields.items()}
+    try:
+        return bool(eval(compile(tree, "<filter>", "eval"), {"__builtins__": {}}, values))
+    except TypeError as error:
+        raise UserError(f"the filter {text!r} does not fit the data: {error}") from error
+
+
+def _number(value: Any) -> Any:
+    """MATH writes 'Level 5' in some copies and 5 in others; a filter means the number."""
+    match = re.fullmatch(r"(?:Level )?(-?\d+)", value) if isinstance(value, str) else None
+    return int(match.group(1)) if match else value

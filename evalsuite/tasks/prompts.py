@@ -1,0 +1,114 @@
+"""Prompt texts: prompts.json, its placeholders, and what is sent for a problem.
+
+A placeholder is `{problem}`, `{choices}`, `{letters}` or a single `{A}` .. `{J}`. Braces that belong to LaTeX are
+text: those of a command (`\\boxed{ANSWER}`, `\\frac{a}{b}`), after `_` or `^`, and empty ones. `{{word}}` is a
+literal `{word}`, as in Python's str.format. Any other `{word}` is an error, so that a misspelt one cannot slip by.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.errors import UserError
+from evalsuite.tasks.table import ROOT, Task, load_table
+
+DEFAULT_PROMPTS = ROOT / "prompts.json"
+LETTERS = "ABCDEFGHIJ"
+PLACEHOLDERS = ("problem", "choices", "letters", *LETTERS)
+_TOKENS = re.compile(
+    r"(?P<latex>\\[A-Za-z]+\*?(?:\[[^\]]*\])?(?:\{[^{}]*\})+|[_^]\{[^{}]*\})"
+    r"|\{\{(?P<literal>\w+)\}\}"
+    r"|\{(?P<name>[A-Za-z_]\w*)\}"
+)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The texts of one prompts file, checked."""
+
+    path: Path
+    texts: Mapping[str, str]
+
+    @property
+    def system(self) -> str:
+        """The system prompt, sent only with a chat template."""
+        return self.texts["SYSTEM_PROMPT"]
+
+    def check(self, task: Task) -> None:
+        """Raise UserError unless the task's template is there and has the placeholders its kind needs."""
+        if not task.template:
+            return  # lighteval's own tasks bring their prompts with them
+        if task.template not in self.texts:
+            raise UserError(f"{self.path}: key {task.template} is missing; task {task.name} needs it")
+        names = _names(self.texts[task.template])
+        if "problem" not in names:
+            raise UserError(f"{self.path}: {task.template} lacks the placeholder {{problem}}")
+        if task.kind == "mcq" and "choices" not in names and not {"A", "B"} <= set(names):
+            raise UserError(f"{self.path}: {task.template} shows no choices; it needs {{choices}} or {{A}} {{B}} ...")
+        if task.kind != "mcq" and (extra := [name for name in names if name != "problem"]):
+            raise UserError(f"{self.path}: {task.template} has {{{extra[0]}}}, but task {task.name} has no choices")
+
+    def render(self, template: str, problem: str, choices: list[str] | None = None) -> str:
+        """What is sent for a problem: the template with its placeholders filled, once (braces in values stay).
+
+        Raises UserError when the template wants a choice that this problem lacks.
+        """
+        letters = LETTERS[: len(choices or ())]
+        values = dict(zip(letters, choices or (), strict=True), problem=problem, letters=", ".join(letters))
+        values["choices"] = "\n".join(
+            f"{letter}) {choice}" for letter, choice in zip(letters, choices or (), strict=True)
+        )
+
+        def fill(match: re.Match) -> str:
+            if match["name"] and match["name"] not in values:
+                raise UserError(
+                    f"{self.path}: {template} has {{{match['name']}}}, but a problem has {len(letters)} choices"
+                )
+            return match["latex"] or (f"{{{match['literal']}}}" if match["literal"] else values[match["name"]])
+
+        return _TOKENS.sub(fill, self.texts[template])
+
+
+def load_prompts(path: str | Path | None = None, table_path: str | Path | None = None) -> Prompts:
+    """Read and check a prompts file: `path`, else $PROMPTS_PATH, else the suite's prompts.json.
+
+    A text is a string or a list of lines. Raises UserError, one line, for a file that cannot be read, a missing key
+    that the suite or a task of the table needs, or an unknown placeholder.
+    """
+    path = Path(path or os.environ.get("PROMPTS_PATH") or DEFAULT_PROMPTS)
+    raw = _read(path)
+    texts = {key: "\n".join(value) if isinstance(value, list) else value for key, value in raw.items()}
+    for key, text in texts.items():
+        if unknown := [name for name in _names(text) if name not in PLACEHOLDERS]:
+            known = ", ".join(f"{{{name}}}" for name in ("problem", "choices", "letters", "A"))
+            raise UserError(f"{path}: {key} has the unknown placeholder {{{unknown[0]}}}; there are {known}, {{B}} ...")
+    for key in ("SYSTEM_PROMPT", "MATH_QUERY_TEMPLATE"):
+        if key not in texts:
+            raise UserError(f"{path}: key {key} is missing")
+    prompts = Prompts(path, texts)
+    for task in load_table(table_path).values():
+        prompts.check(task)
+    return prompts
+
+
+def _read(path: Path) -> dict[str, str | list[str]]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read the prompts file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: must be a JSON object of prompt texts")
+    for key, value in raw.items():
+        lines = value if isinstance(value, list) else [value]
+        if not lines or not all(isinstance(line, str) for line in lines):
+            raise UserError(f"{path}: {key} must be a text or a list of lines")
+    return raw
+
+
+def _names(text: str) -> list[str]:
+    return [match["name"] for match in _TOKENS.finditer(text) if match["name"]]
