@@ -84,14 +84,10 @@ def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> 
         fields |= {"skip_special_tokens": False, "return_token_ids": True}
     if not endpoint.chat:
         return fields | {"prompt": list(request.prompt_ids)}
-    kwargs = json.loads(configuration.chat_template_kwargs)
-    if kwargs:
+    fields["messages"] = list(request.messages)
+    if (kwargs := json.loads(configuration.chat_template_kwargs)) and not endpoint.strict:
         fields["chat_template_kwargs"] = kwargs
-    return (
-        fields | {"messages": list(request.messages), "skip_special_tokens": True}
-        if not endpoint.strict
-        else (fields | {"messages": list(request.messages)})
-    )
+    return fields
 
 
 def check_strict(configuration: Configuration) -> None:

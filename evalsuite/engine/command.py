@@ -20,7 +20,8 @@ CIRCUMSTANCES = frozenset(
     --enable-chunked-prefill --no-enable-chunked-prefill --max-num-partial-prefills --async-scheduling
     --no-async-scheduling --scheduling-policy --api-server-count --disable-log-stats --uvicorn-log-level --nnodes
     --node-rank --master-addr --master-port --headless --compilation-config --cuda-graph-sizes
-    --max-parallel-loading-workers --download-dir --load-format --disable-custom-all-reduce --enable-expert-parallel --seed --safetensors-load-strategy
+    --max-parallel-loading-workers --download-dir --load-format --disable-custom-all-reduce --enable-expert-parallel
+    --seed --safetensors-load-strategy
     """.split()
 )
 
