@@ -23,6 +23,9 @@ class Selection(NamedTuple):
     filter: str = ""
 
 
+ALL = Selection()
+
+
 def problem_hash(problem: str, gold: str) -> str:
     """Sixteen hex digits that name a problem wherever it came from: of its text and its gold, spacing aside.
 
