@@ -97,7 +97,7 @@ def test_more_seeds_settle_these_problems_but_not_new_ones():
     rng = np.random.default_rng(4)
     chance = rng.uniform(0.2, 0.8, size=(1, 1, 30))
     shift = np.resize([-0.15, 0.2], (1, 1, 30))
-    a, b = (rng.random((1, 400, 30)) < chance + shift), (rng.random((1, 400, 30)) < chance)
+    a, b = (rng.random((1, 2000, 30)) < chance + shift), (rng.random((1, 2000, 30)) < chance)
     assert on_fixed_problems(a.astype(float), b.astype(float)).p_value[0] < 1e-4
     assert paired.paired_t(a.mean(axis=1) - b.mean(axis=1)).p_value[0] > 0.05
 
