@@ -1,0 +1,129 @@
+"""All statistics of one configuration on one task: rows of seed_analysis.csv and config_analysis.csv."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.statistics.bootstrap import bootstrap_means, percentile_interval
+from evalsuite.statistics.intervals import score_interval
+from evalsuite.statistics.lengths import lengths
+from evalsuite.statistics.majority import mean_majority, votes
+from evalsuite.statistics.matrix import is_binary, mean, mean_accuracy
+from evalsuite.statistics.noise import clustered_stderr, problem_noise, seed_noise, variance_split
+from evalsuite.statistics.passes import ladder, mean_pass
+from evalsuite.summary.grid import Grid
+from evalsuite.summary.read import Run
+
+SEED_COLUMNS = (
+    "model", "task", "config_id", "temperature", "top_p", "max_new_tokens", "metric", "seed", "n_samples", "accuracy",
+    "stderr", "mean_output_tokens", "median_output_tokens", "truncated_rate", "no_answer_rate",
+    "wilson_low", "wilson_high", "status",
+)  # fmt: skip
+CONFIG_COLUMNS = (
+    "model", "task", "config_id", "differs_in", "temperature", "top_p", "max_new_tokens", "metric", "n_seeds",
+    "n_problems", "mean_accuracy", "std_accuracy", "sem_accuracy", "seed_ci_low", "seed_ci_high", "clustered_stderr",
+    "ci_low", "ci_high", "pass@k", "maj@k", "mean_output_tokens", "median_output_tokens", "mean_output_tokens_correct",
+    "mean_output_tokens_wrong", "truncated_rate", "no_answer_rate", "pass^k", "p95_output_tokens",
+    "accuracy_untruncated", "wilson_low", "wilson_high", "bootstrap_low", "bootstrap_high", "variance_between_problems",
+    "variance_within_problems", "provisional", "notes",
+)  # fmt: skip
+PER_K = ("pass@k", "maj@k", "pass^k")  # each stands for a family of columns: pass@1, pass@2, pass@4, ...
+SETTINGS = ("temperature", "top_p", "max_new_tokens")
+
+
+def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dict[str, Any]:
+    """One run's row for one metric: a run that is not whole keeps its numbers, and says so in `status`."""
+    scores = run.scores[metric][None]
+    there = lengths(scores, run.tokens[None], run.truncated[None])
+    low, high = score_interval(scores, confidence)
+    return {
+        **_identity(model, run, metric),
+        "seed": run.seed,
+        "n_samples": int((~np.isnan(scores)).sum()),
+        "accuracy": mean_accuracy(scores),
+        "stderr": clustered_stderr(scores),  # of one seed: sd/sqrt(n)
+        "mean_output_tokens": there.mean,
+        "median_output_tokens": there.median,
+        "truncated_rate": float(mean(run.truncated)),
+        "no_answer_rate": _rate(run.no_answer.get(metric)),
+        "wilson_low": float(low),
+        "wilson_high": float(high),
+        "status": run.status,
+    }
+
+
+def config_row(model: str, grid: Grid, metric: str, differs_in: str, resamples: int, confidence: float) -> dict:
+    """One configuration's row for one metric; columns by k have names such as `pass@4`. Undefined values are NaN."""
+    scores = grid.scores(metric) seeds = int((~np.isnan(scores)).any(axis=1).sum()) there = ~np.isnan(scores) row =
+    _identity(model, grid.some, metric) | {"differs_in": differs_in, "n_seeds": seeds} row |= {"n_problems":
+    int(there.any(axis=0).sum()), "mean_accuracy": mean_accuracy(scores)} row |= _noises(scores, confidence) draws =
+    bootstrap_means(scores, resamples, generator(model, grid.task, grid.config_id, metric)) row |=
+    dict(zip(("bootstrap_low", "bootstrap_high"), map(float, percentile_interval(draws, confidence)), strict=True)) row
+    |= _per_k(scores, grid.answers(metric), seeds) row |= _lengths(scores, grid, metric)
+    return row | {"provisional": grid.provisional, "notes": "; ".join(reasons(grid, metric, scores))}
+
+
+def reasons(grid: Grid, metric: str, scores: NDArray[np.float64]) -> list[str]:
+    """Why cells of the row are empty or stand for less than they seem to."""
+    there = ~np.isnan(scores)
+    k = there.sum(axis=0)[there.any(axis=0)]
+    found = ["no whole seed yet"] if not k.size else []
+    found += ["one seed: its noise is unknown"] if k.size and k.max() == 1 else []
+    found += ["one problem: nothing is known of others"] if k.size == 1 else []
+    found += ["scores between 0 and 1: no pass@k, pass^k, maj@k, Wilson interval"] if not is_binary(scores) else []
+    found += ["answers not recorded: no maj@k"] if k.size and grid.answers(metric) is None else []
+    if k.size and k.min() < k.max():
+        found.append(f"problems have {k.min()} to {k.max()} completions; those with fewer than k are left out at k")
+    if grid.partial:
+        found.append(f"{len(grid.partial)} unfinished or incomplete seed{'s' * (len(grid.partial) > 1)} left out")
+    return found
+
+
+def generator(*names: str) -> np.random.Generator:
+    """A random generator that depends on what it is for alone: another model in the folder changes no interval."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256("/".join(names).encode()).digest()[:8]))
+
+
+def _identity(model: str, run: Run, metric: str) -> dict[str, Any]:
+    settings = {key: run.configuration.get(key) for key in SETTINGS}
+    return {"model": model, "task": run.task, "config_id": run.config_id, **settings, "metric": metric}
+
+
+def _noises(scores: NDArray[np.float64], confidence: float) -> dict[str, float]:
+    seed, problem, split = seed_noise(scores, confidence), problem_noise(scores, confidence), variance_split(scores)
+    low, high = score_interval(scores, confidence)
+    names = ("std_accuracy", "sem_accuracy", "seed_ci_low", "seed_ci_high", "clustered_stderr", "ci_low", "ci_high",
+             "variance_between_problems", "variance_within_problems", "wilson_low", "wilson_high")  # fmt: skip
+    values = (*seed, *problem, split.between, split.within, low, high)
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _per_k(scores: NDArray[np.float64], answers: list[tuple] | None, seeds: int) -> dict[str, float]:
+    row = {}
+    binary = is_binary(scores)
+    tally = [votes(s, a) for s, a in zip(scores.T, answers, strict=True)] if binary and answers is not None else []
+    for k in ladder(seeds):
+        row |= {f"pass@{k}": mean_pass(scores, k), f"pass^{k}": mean_pass(scores, k, every=True)}
+        row |= {f"maj@{k}": mean_majority(tally, k)}
+    return row
+
+
+def _lengths(scores: NDArray[np.float64], grid: Grid, metric: str) -> dict[str, float]:
+    truncated = grid.matrix(lambda run: run.truncated)
+    found = lengths(scores, grid.matrix(lambda run: run.tokens), truncated)
+    return {
+        "mean_output_tokens": found.mean,
+        "median_output_tokens": found.median,
+        "p95_output_tokens": found.p95,
+        "mean_output_tokens_correct": found.mean_right,
+        "mean_output_tokens_wrong": found.mean_wrong,
+        "truncated_rate": float(mean(truncated)),
+        "no_answer_rate": _rate(grid.matrix(lambda run: run.no_answer.get(metric))),
+        "accuracy_untruncated": found.accuracy_untruncated,
+    }
+
+
+def _rate(values: NDArray[np.float64] | None) -> float:
+    return float("nan") if values is None else float(mean(values))

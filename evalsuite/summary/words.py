@@ -1,0 +1,126 @@
+"""What sets configurations apart, their conditions and shares, in words."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+BATCHING = ("max_num_seqs", "max_num_batched_tokens")  # circumstances, listed with the configuration by contract
+TASKS_OWN = ("prompt_template", "prompts_hash", "task_version", "data_hash", "num_fewshot")  # follow from the task
+CONDITIONS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "max_new_tokens",
+              "max_model_length", "use_chat_template", "chat_template_kwargs", "system_prompt", "stop",
+              *TASKS_OWN)  # fmt: skip
+_SHOWN = 40  # characters of a value
+
+
+def flat(configuration: dict[str, Any], but: Iterable[str] = ()) -> dict[str, Any]:
+    """Leaves of a nested configuration by dotted path.
+
+    >>> flat({"top_p": 1, "chat_template_kwargs": {"enable_thinking": True}})
+    {'top_p': 1, 'chat_template_kwargs.enable_thinking': True}
+    """
+    leaves: dict[str, Any] = {}
+    for key, value in configuration.items():
+        if key in but:
+            continue
+        inner = flat(value) if isinstance(value, dict) else None
+        leaves.update({f"{key}.{name}": leaf for name, leaf in inner.items()} if inner else {key: value})
+    return leaves
+
+
+def differing(configurations: list[dict[str, Any]], but: Iterable[str] = BATCHING) -> list[dict[str, Any]]:
+    """For each configuration its leaves whose values are not the same in all of them; unset ones are None."""
+    leaves = [{key: value for key, value in flat(one, but).items() if value != {}} for one in configurations]
+    keys = dict.fromkeys(key for one in leaves for key in one)
+    apart = [key for key in keys if len({_canonical(one.get(key)) for one in leaves}) > 1]
+    return [{key: one.get(key) for key in apart} for one in leaves]
+
+
+def differs_in(configurations: list[dict[str, Any]]) -> list[str]:
+    """In words, what sets each configuration apart from the others; empty for a single one.
+
+    >>> differs_in([{"chat_template_kwargs": {"enable_thinking": True}}, {"chat_template_kwargs": {}}])
+    ['enable_thinking=true', 'enable_thinking=unset']
+    """
+    return [
+        ", ".join(f"{_leaf(key)}={shown(value)}" for key, value in one.items()) for one in differing(configurations)
+    ]
+
+
+def shown(value: Any) -> str:
+    """A value in short: true, unset, a hash's first eight digits, text within quotes and cut.
+
+    >>> shown(True), shown(None), shown(0.6), shown("a1b2" * 16), shown("Think first.")
+    ('true', 'unset', '0.6', 'a1b2a1b2', '"Think first."')
+    """
+    if value is None:
+        return "unset"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16,64}", value):
+        return value[:8]
+    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and re.fullmatch(r"[\w.+/-]+", value):
+        text = value
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def conditions(configuration: dict[str, Any], circumstances: dict[str, Any]) -> str:
+    """The conditions of a number, for a footnote under it.
+
+    >>> conditions({"temperature": 0.6, "top_p": 0.95, "max_new_tokens": 32768}, {"vllm_version": "0.32"})
+    'temperature 0.6, top-p 0.95, at most 32768 new tokens, vLLM 0.32'
+    """
+    has = {**circumstances, **configuration}.get
+    parts = [f"temperature {has('temperature'):g}"] if _number(has("temperature")) else []
+    parts += [f"top-p {has('top_p'):g}"] if _number(has("top_p")) else []
+    parts += [f"top-k {has('top_k')}"] if _number(has("top_k")) and has("top_k") > 0 else []
+    parts += [f"at most {has('max_new_tokens')} new tokens"] if _number(has("max_new_tokens")) else []
+    parts += ["chat template"] if has("use_chat_template") is True else []
+    parts += [f"{_leaf(key)}={shown(value)}" for key, value in flat(has("chat_template_kwargs") or {}).items()]
+    parts += [f"{has('num_fewshot')} examples in the prompt"] if has("num_fewshot") else []
+    parts += [str(has(key)) for key in ("dtype", "quantization") if has(key) not in (None, "auto")]
+    parts += [f"vLLM {has('vllm_version')}"] if has("vllm_version") else []
+    return ", ".join(parts)
+
+
+def apart(a: dict[str, Any], b: dict[str, Any]) -> str:
+    """Which conditions of two compared numbers differ, a's value first; empty where none does.
+
+    >>> apart({"temperature": 0.6, "dtype": "bfloat16"}, {"temperature": 1.0, "dtype": "float16"})
+    'temperature 0.6 against 1'
+    """
+    first, second = differing([{key: one.get(key) for key in CONDITIONS} for one in (a, b)])
+    return ", ".join(f"{_leaf(key)} {shown(value)} against {shown(second[key])}" for key, value in first.items())
+
+
+def some(values: Iterable[Any], most: int = 4) -> str:
+    """The first few, and how many more.
+
+    >>> some([1, 2, 3, 4, 5, 6])
+    '1, 2, 3, 4 and 2 more'
+    """
+    listed = [str(value) for value in values]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
+def natural(name: str) -> list:
+    """A key that sorts names as people do: checkpoint-400 before checkpoint-1000.
+
+    >>> sorted(["run@1000", "run@400"], key=natural)
+    ['run@400', 'run@1000']
+    """
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in re.split(r"(\d{1,18})", name)]
+
+
+def _leaf(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(float(value) if _number(value) else value, sort_keys=True)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
