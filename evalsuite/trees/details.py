@@ -1,0 +1,98 @@
+"""lighteval's details files, nested (since 0.10) or flat (before), read as columns: only what is needed of them.
+
+Nested files hold the structs doc, metric and model_response (some releases: __doc__, ...), and in our own trees
+more fields in doc.specific. Flat files hold example, full_prompt, gold, metrics, predictions, cont_tokens, ...
+"""
+
+from collections.abc import Callable
+
+from evalsuite.trees.columns import Details, literal, strings
+from evalsuite.trees.safe import Unreadable
+from evalsuite.trees.samples import Allowed, Count, Samples, derive
+
+CountTokens = Callable[[str], int]
+NESTED = {
+    "query": "doc.query", "choices": "doc.choices", "gold_index": "doc.gold_index", "id": "doc.id",
+    "metric": "metric", "specific": "doc.specific", "text": "model_response.text",
+    "tokens": "model_response.output_tokens", "prompt": "model_response.input_tokens",
+}  # fmt: skip
+FLAT = {
+    "query": "example", "rendered": "full_prompt", "choices": "choices", "gold_index": "gold_index", "golds": "gold",
+    "metric": "metrics", "specific": "specifics", "text": "predictions", "tokens": "cont_tokens",
+    "prompt": "input_tokens",
+}  # fmt: skip
+IN_SPECIFIC = ("problem", "finish_reason", "output_token_count", "prompt_token_count", "gold", "extracted_answer",
+               "answer_class", "grading_status", "extracted_predictions", "extracted_golds")  # fmt: skip
+COUNTED = ("tokens", "prompt")
+PARSED = ("choices", "golds", "gold_index", "metric", "extracted_predictions", "extracted_golds")
+NEEDLESS = {  # what is not read where a better field is there; the token ids are most of a file
+    "output_token_count": {"tokens"},
+    "prompt_token_count": {"prompt"},
+    "problem": {"query", "rendered"},
+    "query": {"rendered"},
+    "gold": {"choices", "gold_index", "golds"},
+}
+
+
+def read_details(path: str, allowed: Allowed, count_tokens: CountTokens | None = None) -> Samples:
+    """The samples of a details file; `count_tokens` serves rows without counts and ids. Raises Unreadable."""
+    details = Details(path)
+    try:
+        paths = _paths(details)
+        rows = _rows(details, paths)
+        samples = derive(rows, details.rows, allowed)
+        if textual := not any(count is not None for count in samples.output_tokens):
+            counts = _counted(details, count_tokens) if count_tokens is not None else []
+            samples = derive(rows | {"tokens": counts}, details.rows, allowed) if counts else samples
+        samples.textual = textual
+        return samples
+    finally:
+        details.close()
+
+
+def layout(details: Details) -> dict[str, str]:
+    """Each field's dotted path in this file, whether it is there or not."""
+    names = {name.strip("_"): name for name in details.schema.names}
+    table = NESTED if {"doc", "metric"} <= names.keys() else FLAT if "metrics" in names else None
+    if table is None:
+        raise Unreadable(f"not lighteval's details: its columns are {', '.join(details.schema.names)}"[:200])
+    paths = table | {name: f"{table['specific']}.{name}" for name in IN_SPECIFIC}
+    return {name: _renamed(path, names) for name, path in paths.items()}
+
+
+def _renamed(path: str, names: dict[str, str]) -> str:
+    top, dot, rest = path.partition(".")
+    return names.get(top, top) + dot + rest
+
+
+def _paths(details: Details) -> dict[str, str]:
+    """The fields to read: those that are there, less those that a better one makes needless."""
+    found = {name: path for name, path in layout(details).items() if details.has(path)}
+    if "metric" not in found:
+        raise Unreadable("no column of scores")
+    better = [name for name in NEEDLESS if name in found and details.surely_has(found[name])]
+    needless = {"specific", "text"}.union(*(NEEDLESS[name] for name in better))
+    return {name: path for name, path in found.items() if name not in needless}
+
+
+def _rows(details: Details, paths: dict[str, str]) -> dict[str, list]:
+    rows: dict[str, list] = {name: [] for name in paths}
+    for batch in details.batches(sorted(set(paths.values()))):
+        for name, path in paths.items():
+            read = batch.token_counts if name in COUNTED else batch.nested if name in PARSED else batch.values
+            rows[name] += read(path)
+    return rows
+
+
+def _counted(details: Details, count_tokens: CountTokens) -> list[Count | None]:
+    """Tokens of each row's completions, by the tokenizer: for files that hold text alone."""
+    path = layout(details)["text"]
+    if not details.has(path):
+        return [None] * details.rows
+    counts: list[Count | None] = []
+    for batch in details.batches([path]):
+        for value in batch.values(path):
+            parsed = literal(value)
+            lengths = [count_tokens(one) for one in strings(parsed if isinstance(parsed, list) else value)]
+            counts.append((sum(lengths), len(lengths), max(lengths)) if lengths else None)
+    return counts

@@ -1,0 +1,113 @@
+"""What the first pass shows: progress, a row a model, what was left out and why, and the files written."""
+
+import os
+import shutil
+import sys
+import time
+import unicodedata
+from typing import TextIO
+
+from evalsuite.files import printable
+from evalsuite.trees.report import ModelReport, TreeReport
+
+MAX_ROWS = 200  # models in the table
+MAX_LINES = 50  # bad files, and paths
+MAX_SAID = 3  # warnings of one model
+HEAD = ("experiments", "tasks", "seeds", "skipped", "unfinished", "warnings")
+
+
+class Progress:
+    """Progress on stderr: one line that changes on a terminal, else a line every ten seconds."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self.stream, self.start, self.last = stream, time.monotonic(), time.monotonic()
+        self.live = stream.isatty()
+
+    def __call__(self, done: int, total: int, bad: int) -> None:
+        now = time.monotonic()
+        if now - self.last < (0.2 if self.live else 10.0) and not (self.live and done == total):
+            return
+        self.last = now
+        left = (now - self.start) / done * (total - done)
+        skipped = f", {bad} skipped" if bad else ""
+        line = f"read {done} of {total} experiments{skipped}, {left:.0f} s left"
+        end = "" if self.live and done < total else "\n"
+        print(f"\r\x1b[K{line}" if self.live else line, end=end, file=self.stream, flush=True)
+
+
+def show(report: TreeReport, root: str) -> list[str]:
+    """The lines to print, at most as wide as the screen but for paths."""
+    lines = table(report.models)
+    for model in report.models:
+        lines += _said(model)
+    lines += _skipped(report, root)
+    lines += [f"note: {printable(note)}" for note in report.notes[:MAX_LINES]]
+    lines += [f"error: {printable(model.error)}" for model in report.models if model.error]
+    return lines + _paths(report)
+
+
+def table(models: list[ModelReport]) -> list[str]:
+    """A row a model; names are shortened to fit."""
+    if not models:
+        return []
+    room = max(12, shutil.get_terminal_size((80, 24)).columns - sum(len(head) + 2 for head in HEAD))
+    rows = [(model.model, _numbers(model)) for model in models[:MAX_ROWS]]
+    width = min(room, max(len("model"), *(_columns(printable(name)) for name, _ in rows)))
+    lines = [_row("model", HEAD, width), *(_row(name, numbers, width) for name, numbers in rows)]
+    return lines + ([f"and {len(models) - MAX_ROWS} more models"] if len(models) > MAX_ROWS else [])
+
+
+def _numbers(model: ModelReport) -> tuple[str, ...]:
+    counts = (
+        model.experiments,
+        len(model.tasks),
+        len(model.seeds),
+        len(model.skipped),
+        len(model.unfinished),
+        len(model.warnings),
+    )
+    return tuple(str(count) for count in counts)
+
+
+def _row(name: str, values: tuple[str, ...], width: int) -> str:
+    cells = [value.rjust(len(head)) for head, value in zip(HEAD, values, strict=True)]
+    return "  ".join([_fit(printable(name), width), *cells])
+
+
+def _fit(name: str, width: int) -> str:
+    """Padded or, keeping its end, cut to a number of screen columns."""
+    cut = name
+    while _columns(cut) > width:
+        cut = "…" + cut[2:] if cut.startswith("…") else "…" + cut[1:]
+    return cut + " " * (width - _columns(cut))
+
+
+def _columns(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def _said(model: ModelReport) -> list[str]:
+    name = printable(model.model, 60)
+    lines = [f"unfinished: {name}: {printable(os.path.basename(one.folder))} ({one.completions} completions so far)"
+             for one in model.unfinished[:MAX_SAID]]  # fmt: skip
+    lines += [f"warning: {name}: {printable(line)}" for line in model.warnings[:MAX_SAID]]
+    lines += [f"note: {name}: {printable(line)}" for line in model.notes[:MAX_SAID]]
+    more = sum(max(0, len(said) - MAX_SAID) for said in (model.unfinished, model.warnings, model.notes))
+    return lines + ([f"  and {more} more, in its file"] if more else [])
+
+
+def _skipped(report: TreeReport, root: str) -> list[str]:
+    lines = [
+        f"skipped: {printable(os.path.relpath(bad.path, root))}: {printable(bad.reason)}"
+        for bad in report.bad[:MAX_LINES]
+    ]
+    more = len(report.bad) - MAX_LINES
+    return lines + ([f'  and {more} more, under "skipped" in the files below'] if more > 0 else [])
+
+
+def _paths(report: TreeReport) -> list[str]:
+    good = [model for model in report.models if not model.error]
+    lines = [f"{'wrote' if model.written else 'unchanged'} {printable(model.path)}" for model in good[:MAX_LINES]]
+    return lines + ([f"and {len(good) - MAX_LINES} more files"] if len(good) > MAX_LINES else [])
