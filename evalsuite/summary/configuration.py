@@ -56,12 +56,17 @@ def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dic
 
 def config_row(model: str, grid: Grid, metric: str, differs_in: str, resamples: int, confidence: float) -> dict:
     """One configuration's row for one metric; columns by k have names such as `pass@4`. Undefined values are NaN."""
-    scores = grid.scores(metric) seeds = int((~np.isnan(scores)).any(axis=1).sum()) there = ~np.isnan(scores) row =
-    _identity(model, grid.some, metric) | {"differs_in": differs_in, "n_seeds": seeds} row |= {"n_problems":
-    int(there.any(axis=0).sum()), "mean_accuracy": mean_accuracy(scores)} row |= _noises(scores, confidence) draws =
-    bootstrap_means(scores, resamples, generator(model, grid.task, grid.config_id, metric)) row |=
-    dict(zip(("bootstrap_low", "bootstrap_high"), map(float, percentile_interval(draws, confidence)), strict=True)) row
-    |= _per_k(scores, grid.answers(metric), seeds) row |= _lengths(scores, grid, metric)
+    scores = grid.scores(metric)
+    there = ~np.isnan(scores)
+    seeds = int(there.any(axis=1).sum())
+    row = _identity(model, grid.some, metric) | {"differs_in": differs_in, "n_seeds": seeds}
+    row |= {"n_problems": int(there.any(axis=0).sum()), "mean_accuracy": mean_accuracy(scores)}
+    row |= _noises(scores, confidence)
+    draws = bootstrap_means(scores, resamples, generator(model, grid.task, grid.config_id, metric))
+    low, high = percentile_interval(draws, confidence)
+    row |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
+    row |= _per_k(scores, grid.answers(metric), seeds)
+    row |= _lengths(scores, grid, metric)
     return row | {"provisional": grid.provisional, "notes": "; ".join(reasons(grid, metric, scores))}
 
 

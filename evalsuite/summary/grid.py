@@ -1,4 +1,4 @@
-"""Runs of one configuration as matrices of shape (seeds, problems), and the problem-level numbers that comparisons need."""
+"""Runs of one configuration as matrices (seeds, problems), and the problem-level numbers that comparisons need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

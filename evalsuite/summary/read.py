@@ -168,7 +168,7 @@ def _truncated(samples: dict[str, Any], count: int) -> NDArray[np.float64]:
 
 
 def _silences(samples: dict, metrics: list[str], answers: dict, count: int) -> dict[str, NDArray[np.float64]]:
-    """1 where a completion holds no answer: for the primary metric by its grading status, else by what was extracted."""
+    """1 where a completion holds no answer: for the primary metric by its grading status, else by what was read out."""
     found = {m: _numbers([answer is None for answer in answers[m]], count) for m in metrics if answers[m] is not None}
     status = samples.get("grading_status")
     if status is not None and any(value is not None for value in status):
