@@ -94,9 +94,8 @@ def seeds_needed(
     >>> seeds_needed([0.0757, 0.05], 198, 1/9, 1/6, 1/6)
     array([10., inf])
     """
-    room = np.asarray(n) * np.asarray(effect, dtype=np.float64) ** 2 / _quantiles(alpha, power) ** 2 - np.asarray(
-        omega2
-    )
+    reach2 = (np.asarray(effect, dtype=np.float64) / _quantiles(alpha, power)) ** 2
+    room = np.asarray(n) * reach2 - np.asarray(omega2)
     noise = np.asarray(sigma2_a, dtype=np.float64) + np.asarray(sigma2_b)
     room, noise = np.broadcast_arrays(room, noise)
     needed = np.divide(noise, room, out=np.full(room.shape, np.inf), where=room > 0)

@@ -54,8 +54,13 @@ def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dic
     }
 
 
-def config_row(model: str, grid: Grid, metric: str, differs_in: str, resamples: int, confidence: float) -> dict:
-    """One configuration's row for one metric; columns by k have names such as `pass@4`. Undefined values are NaN."""
+def config_row(
+    model: str, grid: Grid, metric: str, differs_in: str, resamples: int, confidence: float
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """One configuration's row for one metric, and its bootstrap means, shape (resamples,).
+
+    Columns by k have names such as `pass@4`. Undefined values are NaN, and `notes` says why.
+    """
     scores = grid.scores(metric)
     there = ~np.isnan(scores)
     seeds = int(there.any(axis=1).sum())
@@ -67,7 +72,8 @@ def config_row(model: str, grid: Grid, metric: str, differs_in: str, resamples: 
     row |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
     row |= _per_k(scores, grid.answers(metric), seeds)
     row |= _lengths(scores, grid, metric)
-    return row | {"provisional": grid.provisional, "notes": "; ".join(reasons(grid, metric, scores))}
+    row |= {"provisional": grid.provisional, "notes": "; ".join(reasons(grid, metric, scores))}
+    return row, draws
 
 
 def reasons(grid: Grid, metric: str, scores: NDArray[np.float64]) -> list[str]:
