@@ -1,11 +1,15 @@
-"""Decide one completion: remove thinking, extract the answer, compare it with the gold."""
+"""Decide one completion: remove thinking, find the answer, compare it with the gold."""
 
-import re
-from fractions import Fraction
-
-from evalsuite.grading.boxes import boxes
+from evalsuite.grading import mcq
+from evalsuite.grading.answers import answer_class, same_answer
+from evalsuite.grading.extract import Found, find_answer
+from evalsuite.grading.gold import gold_answers
+from evalsuite.grading.surface import plain
 from evalsuite.grading.thinking import visible
 from evalsuite.grading.verdict import Verdict
+
+KINDS = ("latex", "expr", "mcq")
+_LONGEST_ANSWER = 20_000
 
 
 def verify(
@@ -17,25 +21,60 @@ def verify(
     tolerance: float | None = None,
     unit: str | None = None,
 ) -> Verdict:
-    """Does `response` give the answer `gold` (or one of them)? `kind` is latex, expr or mcq."""
+    r"""Does `response` give the answer `gold` (or one of several)?
+
+    `kind` is latex, expr or mcq; `finish_reason` "length" says that the response was cut off; `tolerance` is relative
+    to the gold; `unit` is the gold's where the gold does not write it. Pure, without a time bound of its own: see
+    evalsuite.bounded. Raises ValueError for an unknown kind.
+
+    >>> verify(r"\frac{1}{2}", r"So the result is \boxed{0.5}.", "latex").correct
+    True
+    >>> verify("7", "The number 7 was", "expr", finish_reason="length")
+    Verdict(correct=False, extracted=None, answer_class=None, reason='no answer: cut off before one was stated')
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    golds = [gold] if isinstance(gold, str) else list(gold)
+    cut = finish_reason == "length"
     text = visible(response)
-    found = boxes(text)
-    statement = re.search(r"(?i:.*answer\s*(?:is)?\s*:?\s*)(\S+)", text)
-    if found:
-        extracted = found[-1][2]
-    elif statement:
-        extracted = statement.group(1).rstrip(".")
-    else:
-        return Verdict(False, None, None, "no answer found")
-    klass = _plain(extracted)
-    golds = [gold] if isinstance(gold, str) else gold
-    correct = any(_plain(one) == klass for one in golds)
-    return Verdict(correct, extracted, klass, "same" if correct else "different")
+    if kind == "mcq":
+        return _choice(golds, text, cut)
+    found = find_answer(text, cut=cut)
+    if found is None or not found.text.strip():
+        return Verdict(False, None, None, _why_none(response, text, cut))
+    return _compared(golds, found, tolerance, unit)
 
 
-def _plain(text: str) -> str:
-    text = re.sub(r"[\s$]|\\[,;! ]|\\(?:text|mathrm)(?=\{)", "", text)
-    try:
-        return str(Fraction(text))
-    except (ValueError, ZeroDivisionError):
-        return text
+def _why_none(response: str, text: str, cut: bool) -> str:
+    if not text.strip():
+        return "no answer: nothing but thinking" if response.strip() else "no answer: empty"
+    return "no answer: cut off before one was stated" if cut else "no answer: none found"
+
+
+def _choice(golds: list[str], text: str, cut: bool) -> Verdict:
+    chosen = mcq.chosen_letter(plain(text), cut=cut)
+    if chosen is None:
+        return Verdict(False, None, None, _why_none(text, text, cut))
+    wanted = [mcq.gold_letter(one) for one in golds]
+    correct = chosen in wanted
+    return Verdict(correct, chosen, chosen, "same letter" if correct else "another letter")
+
+
+def _compared(golds: list[str], found: Found, tolerance: float | None, unit: str | None) -> Verdict:
+    answer = plain(found.text[:_LONGEST_ANSWER])
+    together = plain(found.together[:_LONGEST_ANSWER]) if found.together else None
+    for one in golds:
+        for wanted in gold_answers(one, unit):
+            why = _equal(wanted, answer, tolerance) or (together and _equal(wanted, together, tolerance))
+            if why:
+                return Verdict(True, found.text, answer_class(answer), f"{why} ({found.how})")
+    return Verdict(False, found.text, answer_class(answer), f"another answer ({found.how})")
+
+
+def _equal(gold: str, answer: str, tolerance: float | None) -> str | None:
+    why = same_answer(gold, answer, tolerance)
+    if why is None and len(gold) < 30:
+        letter = mcq.gold_letter(gold)
+        if letter and len(letter) == 1 and mcq.leading_letter(answer) == letter and len(gold.strip("$ ").replace("\\text", "")) <= 5:
+            return "same letter"
+    return why

@@ -1,0 +1,111 @@
+"""Two answers as strings: cheap tests first, then as times, dates, words, and trees."""
+
+import functools
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+from evalsuite.grading import clock, textual
+from evalsuite.grading.canonical import canonical
+from evalsuite.grading.compare import same
+from evalsuite.grading.parse import parse
+from evalsuite.grading.surface import plain, undelimited
+from evalsuite.grading.tokens import Unreadable
+
+Node = tuple
+_SPACES = re.compile(r"\\[,;:! ]|\\(?:left|right|displaystyle|qquad|quad)(?![A-Za-z])|[\s$~]+")
+_STYLES = re.compile(r"\\[dt](?=frac|binom)")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?")
+_AMBIGUOUS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_TRAILING = " \t\n.,;:"
+_LONGEST_TEXT = 400
+
+
+def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str | None:
+    """Why the answer is the gold, in a word or two; None where it is not."""
+    if squeezed(gold) == squeezed(answer):
+        return "same text"
+    numbers = number(gold), number(answer)
+    if None not in numbers and not tolerance and numbers[0] == numbers[1]:
+        return "same number"
+    verdict = _clockwise(gold, answer)
+    if verdict is not None:
+        return "same time" if verdict else None
+    if any(same(one, two, tolerance) for one in readings(gold) for two in readings(answer)):
+        return "same value"
+    if max(len(gold), len(answer)) <= _LONGEST_TEXT and textual.same_words(plain(gold), plain(answer)):
+        return "same words"
+    return None
+
+
+def _clockwise(gold: str, answer: str) -> bool | None:
+    """The verdict where both are times or both are dates; None where they are not, or may be ratios as well."""
+    if ":" in gold or re.search(r"[ap]\.?\s?m\b", gold, re.IGNORECASE):
+        one, two = clock.time_of_day(gold), clock.time_of_day(answer)
+        if one and two:
+            equal = clock.same_time(one, two)
+            return equal if equal or clock.must_be_time(one, gold) or clock.must_be_time(two, answer) else None
+    dates = clock.date(gold), clock.date(answer)
+    return clock.same_date(*dates) if None not in dates else None
+
+
+def squeezed(text: str) -> str:
+    r"""A text without spaces, sizes and delimiters: equal ones are the same answer.
+
+    >>> squeezed(r"$\left( 3, \dfrac{1}{2} \right)$.")
+    '(3,\\frac{1}{2})'
+    """
+    return _STYLES.sub(lambda _: "\\", _SPACES.sub("", text.replace("\\\\(", "").replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", ""))).rstrip(_TRAILING)
+
+
+def number(text: str) -> Fraction | None:
+    """A plain number or fraction of numbers.
+
+    >>> number(" 1.50 "), number("3/6"), number("x")
+    (Fraction(3, 2), Fraction(1, 2), None)
+    """
+    bare = text.strip(" $.")
+    if len(bare) > 40 or not _NUMBER.fullmatch(bare):
+        return None
+    try:
+        above, _, below = bare.partition("/")
+        return Fraction(above) / int(below or 1)
+    except ZeroDivisionError:
+        return None
+
+
+@functools.lru_cache(maxsize=2048)
+def readings(text: str) -> tuple[Node, ...]:
+    """The trees of an answer: none, one, or two where `1,234` may be a number or a list."""
+    return tuple(_readings(text.strip(_TRAILING)))
+
+
+def _readings(text: str) -> Iterator[Node]:
+    for lists in (False, True) if _AMBIGUOUS.search(undelimited(text)) else (False,):
+        try:
+            yield parse(text, lists=lists)
+        except Unreadable:
+            continue
+
+
+def answer_class(text: str) -> str:
+    r"""The class of an answer: equal strings are the same answer as `verify` sees it, as far as a string can say.
+
+    >>> answer_class(r"\frac{1}{2}"), answer_class("0.5 cm"), answer_class(r"\text{Odd}"), answer_class("4:30 PM")
+    ('1/2', '1/2', 'odd', '04:30:00p')
+    """
+    moment = clock.time_of_day(text)
+    if moment and (moment[3] or clock.must_be_time(moment, text)):
+        return "{:02d}:{:02d}:{:02d}{}".format(*moment)
+    day = clock.date(text)
+    if day:
+        return "{:02d}-{:02d}-{}".format(*day)
+    trees = readings(text)
+    if trees and not _only_letters(text):
+        return canonical(trees[0])
+    return " ".join(textual.words(plain(text[:_LONGEST_TEXT]))) or squeezed(text[:_LONGEST_TEXT])
+
+
+def _only_letters(text: str) -> bool:
+    """A bare word of three letters and more is a word, whatever product it may be read as."""
+    return re.fullmatch(r"[\s$]*[A-Za-z]{3,}[\s$.]*", text) is not None and text.strip(" $.") not in ("inf", "infinity")

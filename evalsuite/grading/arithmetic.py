@@ -1,0 +1,138 @@
+"""Numbers as grading needs them: exact fractions as long as that is possible, else 60 digits, and never for ever."""
+
+import hashlib
+import math
+from fractions import Fraction
+
+import mpmath
+
+Node = tuple
+Value = Fraction | mpmath.mpf | mpmath.mpc
+
+BITS, MORE_BITS = 200, 560
+_EXACT_BITS = 400_000  # exact numbers up to here; larger ones are floating
+_LARGEST_POWER = 1e9  # in bits; what is larger is never computed
+mp = mpmath.MPContext()
+mp.prec = BITS
+
+
+class Undecidable(ArithmeticError):
+    """No value can be computed."""
+
+
+class Absurd(Undecidable):
+    """There is a value, but it is too large to compute."""
+
+
+def close(left: Value, right: Value) -> bool:
+    """Equal: exactly for fractions, else to 30 significant digits."""
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return left == right
+    left, right = floating(left), floating(right)
+    return abs(left - right) <= mp.ldexp(max(abs(left), abs(right)), -100)
+
+
+def is_real(result: Value) -> bool:
+    return not isinstance(result, mp.mpc)
+
+
+def floating(result: Value) -> mpmath.mpf | mpmath.mpc:
+    if isinstance(result, Fraction):
+        return mp.mpf(result.numerator) / result.denominator
+    return result
+
+
+def opaque(text: str) -> Value:
+    """A value between 1 and 2 that nothing else has."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return 1 + Fraction(int.from_bytes(digest[:20], "big") | 1, 1 << 160)
+
+
+def structure(node: Node) -> str:
+    """A tree as text, the same for sums and products in any order."""
+    if not isinstance(node, tuple):
+        return str(node)
+    if node and node[0] in ("add", "mul"):
+        return f"{node[0]}({','.join(sorted(structure(part) for part in node[1]))})"
+    if node and node[0] == "num":
+        return str(node[1])
+    return f"({','.join(structure(part) for part in node)})"
+
+
+def plus(left: Value, right: Value) -> Value:
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return left + right
+    return floating(left) + floating(right)
+
+
+def times(left: Value, right: Value) -> Value:
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        if _bits(left) + _bits(right) > 4 * _EXACT_BITS:
+            raise Absurd("too large")
+        return left * right
+    return floating(left) * floating(right)
+
+
+def _bits(number: Fraction) -> int:
+    return number.numerator.bit_length() + number.denominator.bit_length()
+
+
+def power(base: Value, exponent: Value) -> Value:
+    """`base ** exponent`; a negative base to a fraction with odd denominator gives the real root."""
+    if isinstance(exponent, Fraction):
+        if exponent == 0:
+            return Fraction(1)
+        if isinstance(base, Fraction):
+            exact = _exact_power(base, exponent)
+            if exact is not None:
+                return exact
+        if exponent.denominator % 2 and exponent.denominator > 1 and is_real(base) and base < 0:
+            return (-1) ** (exponent.numerator % 2) * power(-base, exponent)
+    if base == 0:
+        if not is_real(exponent) or exponent < 0:
+            raise Undecidable("a power of zero")
+        return Fraction(0)
+    size = abs(floating(exponent)) * max(1, abs(mp.log(abs(floating(base)), 2)))
+    if size > _LARGEST_POWER:
+        raise Absurd("too large")
+    return mp.power(floating(base), floating(exponent))
+
+
+def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    over, under = exponent.numerator, exponent.denominator
+    if under > 1:
+        if base < 0 and under % 2 == 0 or under > 64 or _bits(base) > 4096:
+            return None
+        sign = -1 if base < 0 else 1
+        roots = _whole_root(abs(base.numerator), under), _whole_root(base.denominator, under)
+        if None in roots:
+            return None
+        base = sign * Fraction(*roots)
+    if base == 0 and over < 0:
+        raise Undecidable("division by zero")
+    if base in (0, 1):
+        return base
+    if base == -1:
+        return Fraction(-1 if over % 2 else 1)
+    return base**over if _bits(base) * abs(over) <= _EXACT_BITS else None
+
+
+def _whole_root(number: int, degree: int) -> int | None:
+    if degree == 2:
+        root = math.isqrt(number)
+    else:
+        root = int(mp.nint(mp.root(mp.mpf(number), degree)))
+    return root if root**degree == number else None
+
+
+def digits(result: Value, count: int) -> str:
+    """A value as text: a fraction exactly, else `count` significant digits.
+
+    >>> digits(Fraction(6, 4), 12)
+    '3/2'
+    """
+    if isinstance(result, Fraction):
+        return str(result)
+    if isinstance(result, mp.mpc):
+        return f"{mp.nstr(result.real, count)},{mp.nstr(result.imag, count)}i"
+    return mp.nstr(result, count)

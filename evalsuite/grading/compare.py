@@ -1,0 +1,189 @@
+"""Compare two trees: numbers with numbers, lists with lists, sets with inequalities, equations with equations."""
+
+from fractions import Fraction
+
+from evalsuite.grading.arithmetic import Undecidable, close
+from evalsuite.grading.evaluate import POINTS, letters, value
+from evalsuite.grading.lists import same_lists
+from evalsuite.grading.reduce import expanded, reduced, substituted
+from evalsuite.grading.regions import NoRegion, equal_regions, region
+from evalsuite.grading.sampling import same_by_sampling
+from evalsuite.grading.scalars import same_scalar
+
+Node = tuple
+_SETS = frozenset(("ival", "setop", "set", "build", "rel"))
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
+    """Whether an answer's tree says what the gold's says."""
+    if gold == answer:
+        return True
+    left, right = single(reduced(gold)), single(reduced(answer))
+    kinds = {left[0], right[0]}
+    if "mat" in kinds:
+        return _same_matrix(left, right, tolerance)
+    if "eq" in kinds:
+        return _same_equation(gold, answer, left, right)
+    if kinds & _SETS or _has_set(left) or _has_set(right):
+        return _same_set(left, right, tolerance)
+    if "seq" in kinds or "pm" in kinds or len(expanded(left)) + len(expanded(right)) > 2:
+        return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
+    return same_scalar(left, right, tolerance) or _same_definition(gold, answer)
+
+
+def single(node: Node) -> Node:
+    """A set or list of one thing is that thing."""
+    while node[0] == "seq" and len(node[2]) == 1 and node[1] in ("bare", "brace"):
+        node = reduced(node[2][0])
+    return node
+
+
+def _has_set(node: Node) -> bool:
+    """A list of inequalities or intervals, or a difference of sets."""
+    if node[0] == "seq" and node[1] == "bare":
+        return any(reduced(part)[0] in _SETS for part in node[2])
+    return node[0] == "add" and any(part[0] in _SETS or (part[0] == "neg" and part[1][0] == "seq") for part in node[1])
+
+
+def _same_matrix(gold: Node, answer: Node, tolerance: float | None) -> bool:
+    left, right = _rows(gold), _rows(answer)
+    if left is None or right is None:
+        return False
+    if len(left) != len(right) and (len(left) == 1 or len(right) == 1) and "seq" in (gold[0], answer[0]):
+        left, right = ([entry for row in rows for entry in row] for rows in (left, right))
+        left, right = [left], [right]
+    return len(left) == len(right) and all(
+        len(one) == len(two) and all(same(a, b, tolerance) for a, b in zip(one, two, strict=True))
+        for one, two in zip(left, right, strict=True)
+    )
+
+
+def _rows(node: Node) -> list[list[Node]] | None:
+    """The rows of a matrix, of a list of lists, or the one row of a tuple."""
+    if node[0] == "mat":
+        return [list(row) for row in node[1]]
+    if node[0] != "seq" or not node[2]:
+        return None
+    if all(part[0] == "seq" and part[1] in ("brack", "paren") for part in node[2]) and node[1] == "brack":
+        return [list(part[2]) for part in node[2]]
+    return [list(node[2])] if node[1] in ("paren", "brack", "brace") else None
+
+
+def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
+    """Sets of real numbers; else comparisons of the same things in the same order."""
+    try:
+        left, right = region(gold, loose=True), region(answer, loose=True)
+    except NoRegion:
+        pass
+    else:
+        return equal_regions(left, right, tolerance)
+    if gold[0] == answer[0] == "rel":
+        return _same_chain(gold, answer, tolerance)
+    if gold[0] == "rel" and answer[0] == "seq" or gold[0] == "seq" and answer[0] == "rel":
+        if _same_order(gold, answer):
+            return True
+    verdict = same_by_sampling(gold, answer)
+    if verdict is not None:
+        return verdict
+    if "seq" in (gold[0], answer[0]) and gold[0] not in ("rel",) and answer[0] not in ("rel",):
+        return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
+    return same_scalar(gold, answer)
+
+
+def _same_order(gold: Node, answer: Node) -> bool:
+    """`a < b < c` named as the list a, b, c of letters."""
+    chain, listed = (gold, answer) if gold[0] == "rel" else (answer, gold)
+    return set(chain[2]) in ({"<"}, {">"}) and len(chain[1]) > 2 and chain[1] == listed[2]
+
+
+def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
+    """Comparisons with the same members; a pair may also be moved across, or multiplied by a number."""
+    for one in (answer, _reversed(answer)):
+        if one[2] == gold[2] and len(one[1]) == len(gold[1]):
+            if all(same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):
+                return True
+    if len(gold[1]) != 2 or len(answer[1]) != 2:
+        return False
+    factor = _ratio(_difference(*gold[1]), _difference(*answer[1]))
+    if factor is None:
+        return False
+    return gold[2] == (answer[2] if factor > 0 else tuple(_FLIPPED.get(sign, sign) for sign in answer[2]))
+
+
+def _reversed(node: Node) -> Node:
+    return ("rel", node[1][::-1], tuple(_FLIPPED.get(sign, sign) for sign in node[2][::-1]))
+
+
+def _difference(left: Node, right: Node) -> Node:
+    return ("add", (left, ("neg", right)))
+
+
+def _ratio(one: Node, two: Node) -> Fraction | None:
+    """The constant that the second is times the first, at every point; None where there is no such number."""
+    if not letters(one) or letters(one) != letters(two):
+        return None
+    ratio, count = None, 0
+    for point in range(POINTS):
+        try:
+            left, right = value(one, point), value(two, point)
+            if left == 0 or right == 0:
+                return None
+            current = right / left
+        except Undecidable:
+            continue
+        if ratio is not None and not close(ratio, current):
+            return None
+        ratio, count = current, count + 1
+    return ratio if count >= 3 else None
+
+
+def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
+    """Equations with the same solutions; or an expression for the one letter of the gold that it lacks."""
+    one, two = _as_equation(gold, left), _as_equation(answer, right)
+    if one and two:
+        return _ratio(_difference(*one), _difference(*two)) is not None or _same_sides(one, two)
+    equation, expression = (one, right) if left[0] == "eq" else (two, left)
+    if left[0] != "eq" or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
+        return False
+    missing = letters(equation[0]) | letters(equation[1])
+    missing -= letters(expression)
+    if len(missing) != 1 or not letters(expression):
+        return False
+    return _holds(_difference(*(substituted(side, next(iter(missing)), expression) for side in equation)))
+
+
+def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:
+    if node[0] == "eq":
+        return node[1], node[2]
+    while written[0] in ("cond", "label"):
+        written = written[1] if written[0] == "cond" else written[2]
+    return written[1] if written[0] == "rel" and written[2] == ("=",) else None
+
+
+def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node]) -> bool:
+    return all(same(a, b) for a, b in zip(one, two, strict=True)) or all(same(a, b) for a, b in zip(one, two[::-1], strict=True))
+
+
+def _holds(node: Node) -> bool:
+    """Whether an expression is zero at every point where it has a value."""
+    values = []
+    for point in range(POINTS):
+        try:
+            values.append(value(node, point))
+        except Undecidable:
+            continue
+    return len(values) >= 3 and all(result == 0 for result in values)
+
+
+def _same_definition(gold: Node, answer: Node) -> bool:
+    """`f(x) = x + 1` and `f(t) = t + 1`: the argument's name means nothing where both name it."""
+    heads = [node[1][0] if node[0] == "rel" and node[2] == ("=",) else None for node in (gold, answer)]
+    if not all(head and head[0] == "call" and all(one[0] == "sym" for one in head[2]) for head in heads):
+        return False
+    if heads[0][1] != heads[1][1] or len(heads[0][2]) != len(heads[1][2]):
+        return False
+    body = answer[1][1]
+    for number, (old, new) in enumerate(zip(heads[1][2], heads[0][2], strict=True)):
+        body = substituted(substituted(body, old[1], ("sym", f"{number}:")), f"{number}:", new)
+    return same_scalar(gold[1][1], body)

@@ -1,0 +1,97 @@
+"""Multiple choice: which letter a response chooses."""
+
+import re
+
+from evalsuite.grading.boxes import boxes
+
+_WRAP = r"[\s*_(\[{$\"'`<]*(?:\\(?:text|textbf|mathrm|mathbf|boxed|mbox|textit)\s*\{\s*)*[({\[*\s]*"
+_LETTER = r"([A-J])"
+_AFTER = r"(?![A-Za-z0-9'’]|\s*[-=+^]\s*\w)"
+_ANSWER = re.compile(
+    rf"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\b[^.\n:]{{0,80}}?)?[\s*_]*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|-|(?=\())[\s:]*"
+    rf"(?:(?:definitely|clearly|therefore|option|choice|letter)\s+)*{_WRAP}{_LETTER}{_AFTER}",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(
+    rf"(?:\b(?:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|=>|→)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
+)
+_CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
+_ALONE = re.compile(rf"^{_WRAP}{_LETTER}(?:[\s)}}\]*$.,:\"'`>]|\\[)\]])*(?:$|(?<=[).:\]])\s)")
+_LEADING = re.compile(rf"^{_WRAP}{_LETTER}(?:[)\]}}*$]*[).:\]}}*][)\]}}*$.:]*\s|\s+[A-Za-z\d\\$]{{2,}})")
+_BRACKETED = re.compile(rf"\({_LETTER}\)")
+_SEVERAL = re.compile(r"^[\s({\[$]*[A-J](?:\s*(?:,|and|&|;|/)\s*[A-J])+[\s)}\]$.]*$", re.IGNORECASE)
+_ELEMENT = re.compile(r"<\s*answer\s*>(.*?)(?:<\s*/\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|left|right)\b|[{}$\\]")
+
+
+def gold_letter(gold: str) -> str | None:
+    r"""The letter (or letters) of a gold, however it is dressed.
+
+    >>> gold_letter(r"$\text{(C)}$"), gold_letter("D"), gold_letter("A, C"), gold_letter("42")
+    ('C', 'D', 'AC', None)
+    """
+    held = boxes(gold)
+    bare = (held[-1][2] if held else gold).strip()
+    return leading_letter(bare) or _stated(bare)
+
+
+def leading_letter(text: str) -> str | None:
+    r"""The choice that a short text is: one letter, with or without brackets or what the choice says.
+
+    >>> leading_letter(r"\text{(B)}"), leading_letter("B. 12 cm"), leading_letter("Because"), leading_letter("A cat")
+    ('B', 'B', None, None)
+    """
+    several = _SEVERAL.match(_MARKUP.sub("", text))
+    if several:
+        return "".join(sorted(set(re.findall(r"[A-J]", text.upper().replace("AND", "")))))
+    match = _ALONE.match(text.strip()) or _LEADING.match(text.strip())
+    if match is None:
+        return None
+    letter = match.group(1)
+    article = letter in "AI" and re.match(rf"^\W*{letter}\s+[a-z]", text.strip())
+    return None if article else letter
+
+
+def chosen_letter(text: str, *, cut: bool = False) -> str | None:
+    """The letter a response without thinking chooses: by element, box, statement, else how it ends.
+
+    >>> chosen_letter("A is wrong. So the answer is (B), 12."), chosen_letter("I'd go with C."), chosen_letter("A dog")
+    ('B', 'C', None)
+    """
+    for match in reversed(list(_ELEMENT.finditer(text))):
+        letter = gold_letter(match.group(1))
+        if letter:
+            return letter
+    for _, _, content in reversed(boxes(text)):
+        letter = leading_letter(content)
+        if letter:
+            return letter
+    stated = _stated(text)
+    if stated or cut:
+        return stated
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    if not lines:
+        return None
+    return leading_letter(lines[-1]) or _choice(text) or (leading_letter(lines[0]) if len(lines) > 1 else None) or _last_bracketed(lines)
+
+
+def _stated(text: str) -> str | None:
+    found = [match for match in _ANSWER.finditer(text) if match.group(1).isupper() or _ends_line(text, match.end())]
+    return found[-1].group(1).upper() if found else None
+
+
+def _ends_line(text: str, end: int) -> bool:
+    """A small letter is a choice only where nothing follows it on its line."""
+    return re.match(r"[)\]}*$.\s]*(?:\n|$)", text[end:]) is not None
+
+
+def _choice(text: str) -> str | None:
+    found = sorted((*_CHOICE.finditer(text), *_CORRECT.finditer(text)), key=lambda match: match.end())
+    kept = [match for match in found if not re.search(r"\bnot\s*$", text[max(0, match.start(1) - 8) : match.start(1)])]
+    kept = [match for match in kept if not (match.group(1) in "AI" and re.match(r"\s+[a-z]", text[match.end() :]))]
+    return kept[-1].group(1) if kept else None
+
+
+def _last_bracketed(lines: list[str]) -> str | None:
+    letters = set(_BRACKETED.findall(lines[-1]))
+    return letters.pop() if len(letters) == 1 else None

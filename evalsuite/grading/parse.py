@@ -1,0 +1,254 @@
+r"""Answers as trees: lists, relations, sets, sums and products. What stands inside a product is in atoms.py.
+
+A node is a tuple whose first entry names it:
+    ("num", Fraction, places)   places: digits after the point as written, None for an integer
+    ("sym", name)  ("con", "pi"|"e"|"i"|"inf"|"dots")  ("text", words)  ("set", "R"|"Z"|"N"|"Q"|"C"|"R+"|"empty")
+    ("add", nodes)  ("mul", nodes)  ("inv", node)  ("neg", node)  ("pow", base, exponent)  ("pm", left or None, right, sign)
+    ("fn", name, nodes)  ("call", name, nodes)  ("big", name, nodes)  ("pct", node)  ("deg", node)  ("unit", node, unit)  ("base", digits, base)
+    ("rel", nodes, operators)  ("seq", "bare"|"paren"|"brack"|"brace", nodes, joined)  ("ival", low, high, low closed, high closed)
+    ("setop", sign, left, right)  ("build", head, condition)  ("mat", rows)  ("ratio", nodes)  ("label", words, node)  ("cond", node, words)
+    ("mod", node, modulus)
+"""
+
+from evalsuite.grading.atoms import Atoms, Node, Unreadable
+from evalsuite.grading.surface import joined_digits, plain, undelimited
+from evalsuite.grading.tokens import tokens
+from evalsuite.grading.units import MULTIPLIERS, is_unit_word
+from evalsuite.grading.words import CONDITIONS, FUNCTIONS, RELATIONS, SET_WORDS
+
+MAX_LENGTH = 8000
+
+
+def parse(text: str, *, lists: bool = False) -> Node:
+    r"""The tree of an answer. `lists` reads `1,234` as two numbers. Raises Unreadable.
+
+    >>> parse(r"x = \frac12")
+    ('rel', (('sym', 'x'), ('mul', (('num', Fraction(1, 1), None), ('inv', ('num', Fraction(2, 1), None))))), ('=',))
+    """
+    if len(text) > MAX_LENGTH:
+        raise Unreadable("too long")
+    parser = Parser(tokens(joined_digits(undelimited(plain(text)))), lists)
+    try:
+        node = parser.sequence()
+    except (IndexError, RecursionError) as error:
+        raise Unreadable("ends too early or is too deep") from error
+    if parser.peek() is not None:
+        raise Unreadable(f"unexpected {parser.peek()[1]!r}")
+    return node
+
+
+class Parser(Atoms):
+    """Recursive descent over tokens, loosest binding first."""
+
+    def sequence(self, stops: frozenset[str] = frozenset()) -> Node:
+        """Items between commas, semicolons, `and`, `or` and line breaks; a single item is itself."""
+        items: list[Node] = []
+        joins: list[str] = []  # one between each two items
+        join = self.separators(stops)
+        while self.peek() is not None and not self.at(stops):
+            if items:
+                if not join:
+                    raise Unreadable(f"unexpected {self.peek()[1]!r}")
+                joins.append(join)
+            items.append(self.item())
+            tail = self.condition(stops)
+            if tail is not None:
+                items[-1] = ("cond", items[-1], tail)
+            join = self.separators(stops)
+        return items[0] if len(items) == 1 else _listed(items, joins)
+
+    def separators(self, stops: frozenset[str]) -> str:
+        """Consume what separates two items; the strongest of `or`, `and`, `;`, `,`, or nothing."""
+        found = set()
+        while (token := self.peek()) is not None and not self.at(stops):
+            kind, value = token
+            if kind == "op" and value in (",", ";", "\\\\", "&", "."):
+                found.add("," if value != ";" else ";")
+            elif kind != "num" and value.lower() in ("and", "or"):
+                found.add(value.lower())
+            else:
+                break
+            self.next()
+        return next((join for join in ("or", "and", ";", ",") if join in found), "")
+
+    def condition(self, stops: frozenset[str]) -> str | None:
+        """The words after `where`, `if` and the like up to the end, as text."""
+        index = self.index
+        if self.peek() == ("op", ","):
+            index += 1
+        if index >= len(self.tokens) or self.tokens[index][0] not in ("word", "text"):
+            return None
+        if self.tokens[index][1].lower() not in CONDITIONS:
+            return None
+        if self.nested:
+            raise Unreadable("a condition inside brackets")
+        words = " ".join(value for _, value in self.tokens[index:])
+        self.index = len(self.tokens)
+        return words
+
+    def item(self) -> Node:
+        """A relation or chain of relations between set expressions; a definition `f(x) = ...` keeps its head whole."""
+        operands, operators = [self.definition() or self.labelled()], []
+        while (operator := self.relation()) is not None:
+            operators.append(operator)
+            operands.append(self.labelled())
+        return ("rel", tuple(operands), tuple(operators)) if operators else operands[0]
+
+    def relation(self) -> str | None:
+        token = self.peek()
+        if token is None or token[0] == "num":
+            return None
+        negated = token == ("cmd", "not")
+        operator = RELATIONS.get((self.peek(1) or ("", ""))[1] if negated else token[1])
+        if operator is None or (token[0] == "op" and token[1] not in "=<>"):
+            return None
+        self.index += 2 if negated else 1
+        if operator in "<>" and self.peek() == ("op", "="):
+            self.next()
+            operator += "="
+        return {"=": "!=", "in": "notin"}.get(operator, operator) if negated else operator
+
+    def definition(self) -> Node | None:
+        """`f(x, y)` or `P(x)` before an equals sign: a name for what follows, not a product."""
+        index = self.index
+        if (
+            index >= len(self.tokens)
+            or self.tokens[index][0] not in ("word", "cmd", "text")
+            or self.peek(1) != ("op", "(")
+        ):
+            return None
+        name = self.tokens[index][1]
+        close = index + 2
+        while close < len(self.tokens) and (
+            self.tokens[close][0] in ("word", "cmd", "num") or self.tokens[close] == ("op", ",")
+        ):
+            close += 1
+        if name in FUNCTIONS or self.tokens[close : close + 2] != [("op", ")"), ("op", "=")]:
+            return None
+        arguments = tuple(("sym", value) for _, value in self.tokens[index + 2 : close] if value != ",")
+        self.index = close + 1
+        return ("call", name, arguments)
+
+    def labelled(self) -> Node:
+        """A set expression, perhaps after a label (`Ann: 5`), perhaps a ratio (`1 : 2`), perhaps modulo something."""
+        node = self.setexpr()
+        if self.peek() == ("op", ":") and not self.building:
+            self.next()
+            if node[0] in ("text", "label") or (node[0] == "sym" and self.colon_labels):
+                return ("label", _words(node), self.labelled())
+            parts = [node, self.setexpr()]
+            while self.peek() == ("op", ":"):
+                self.next()
+                parts.append(self.setexpr())
+            return ("ratio", tuple(parts))
+        modulus = self.modulus()
+        return node if modulus is None else ("mod", node, modulus)
+
+    def setexpr(self) -> Node:
+        node = self.additive()
+        while (token := self.peek()) is not None and token[0] != "num" and token[1] in SET_WORDS:
+            if token == ("op", "-"):
+                break
+            self.next()
+            node = ("setop", SET_WORDS[token[1]], node, self.additive())
+        return node
+
+    def additive(self) -> Node:
+        """Terms with signs; a unit after the last one belongs to the sum where no other term has one."""
+        with self.deeper():
+            terms: list[Node] = []
+            token = self.peek()
+            while True:
+                sign = self.sign()
+                if sign in ("pm", "mp"):
+                    terms = [("pm", _sum(terms), self.term(), sign)]
+                else:
+                    term = self.term()
+                    terms.append(("neg", term) if sign == "-" else term)
+                token = self.peek()
+                if token is None or not (
+                    token in (("op", "+"), ("op", "-")) or token in (("cmd", "pm"), ("cmd", "mp"))
+                ):
+                    return _sum(terms)
+
+    def sign(self) -> str:
+        """Consume signs; an even number of minuses is none."""
+        sign = "+"
+        while (token := self.peek()) in (("op", "+"), ("op", "-"), ("cmd", "pm"), ("cmd", "mp")):
+            self.next()
+            if token[0] == "cmd":
+                return token[1]
+            if token[1] == "-":
+                sign = "+" if sign == "-" else "-"
+        return sign
+
+    def term(self) -> Node:
+        """Factors, multiplied or divided, explicitly or by standing side by side; then perhaps a unit."""
+        factors: list[Node] = [self.factor()]
+        while (token := self.peek()) is not None:
+            if token in (("op", "*"), ("op", "/")) or self.times_letter(token):
+                self.next()
+                sign = self.sign()
+                right = self.factor() if sign == "+" else ("neg", self.factor())
+                factors.append(("inv", right) if token[1] == "/" else right)
+            elif token[0] in ("text", "word") and token[1].lower() in MULTIPLIERS and not self.is_text(factors[-1]):
+                self.next()
+                factors.append(self.number_node(MULTIPLIERS[token[1].lower()]))
+            elif self.starts_unit(token) and not self.is_text(factors[-1]):
+                return ("unit", _product(factors), self.unit())
+            elif self.is_text(factors[-1]) and len(factors) == 1 and self.starts_factor(token):
+                return ("label", factors[0][1], self.additive())
+            elif self.starts_factor(token):
+                factors.append(self.factor())
+            else:
+                break
+        return _product(factors)
+
+    def starts_unit(self, token: tuple[str, str]) -> bool:
+        kind, value = token
+        if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
+            return False
+        if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
+            return False
+        return is_unit_word(value) if kind == "word" else True
+
+
+def _product(factors: list[Node]) -> Node:
+    return factors[0] if len(factors) == 1 else ("mul", tuple(factors))
+
+
+def _sum(terms: list[Node]) -> Node | None:
+    if len(terms) < 2:
+        return terms[0] if terms else None
+    last = terms[-1]
+    negative = last[0] == "neg"
+    inner = last[1] if negative else last
+    if inner[0] == "unit" and not any(
+        term[0] == "unit" or (term[0] == "neg" and term[1][0] == "unit") for term in terms[:-1]
+    ):
+        bare = ("neg", inner[1]) if negative else inner[1]
+        return ("unit", ("add", (*terms[:-1], bare)), inner[2])
+    return ("add", tuple(terms))
+
+
+def _listed(items: list[Node], joins: list[str]) -> Node:
+    """A list; groups of the same size between semicolons, or of named values between `or`, are tuples."""
+    joined = next((join for join in ("or", "and", ";", ",") if join in joins), ",")
+    if joined in ("or", ";") and "," in joins:
+        groups: list[list[Node]] = [[items[0]]]
+        for join, item in zip(joins, items[1:], strict=True):
+            groups.append([item]) if join == joined else groups[-1].append(item)
+        named = all(item[0] == "rel" and item[2] == ("=",) for item in items)
+        if len({len(group) for group in groups}) == 1 and len(groups[0]) > 1 and (named or joined == ";"):
+            items = [("seq", "paren", tuple(group), ",") for group in groups]
+    return ("seq", "bare", tuple(items), joined if joined in ("or", "and") else ",")
+
+
+def _words(node: Node) -> str:
+    return (
+        node[1]
+        if node[0] != "label"
+        else f"{node[1]} {_words(node[2])}"
+        if node[2][0] in ("text", "sym", "label")
+        else node[1]
+    )

@@ -1,0 +1,66 @@
+"""Answers in words: compared as whole words, never as parts of them."""
+
+import re
+
+_WRAPPER = re.compile(r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mathrm|mathbf|mbox|hbox|emph|operatorname|textcolor\{\w+\})\s*(?=\{)")
+_COMMAND = re.compile(r"\\([A-Za-z]+)|\\[,;:! ()\[\]]")
+_NOT_WORDS = re.compile(r"[^\w+\-'<>=/.]+")
+_ARTICLES = frozenset(("the", "a", "an"))
+_SYNONYMS = {"true": "yes", "false": "no", "correct": "yes", "incorrect": "no"}
+_NEGATIONS = frozenset(("not", "no", "never", "neither", "nor", "cannot", "none", "without", "isn't", "doesn't", "don't", "won't", "can't", "nobody"))
+_COPULA = frozenset(("is", "are", "was", "were", "be", "equals"))
+_VERBS = frozenset("will is are was wins won has have had can could gets got does did must should would always loses lost".split())
+_FILLERS = frozenset(("that", "so", "therefore", "answer", "it", "i", "think"))
+
+
+def words(text: str) -> list[str]:
+    r"""The words of a text without markup, in small letters unless a word is one letter.
+
+    >>> words(r"\text{The Number} is $E$.")
+    ['number', 'is', 'E']
+    """
+    bare = _COMMAND.sub(lambda m: f" {m.group(1) or ''} ", _WRAPPER.sub("", text))
+    found = (word.strip("'.-") if word.strip("'.") not in ("-",) else "" for word in _NOT_WORDS.split(bare))
+    return [word if len(word) == 1 else word.casefold() for word in found if word and word.casefold() not in _ARTICLES]
+
+
+def wordy(text: str) -> bool:
+    """Whether a text is words rather than mathematics: it has a word of three letters, and nothing to compute with.
+
+    >>> wordy("line segment"), wordy("x + 1")
+    (True, False)
+    """
+    return any(len(word) > 2 and word.isalpha() for word in words(text))
+
+
+def same_words(gold: str, answer: str) -> bool:
+    r"""Equal words; yes is true; or a sentence whose subject or predicate the short answer is.
+
+    >>> same_words("The function is odd.", "odd"), same_words("odd", "oddly")
+    (True, False)
+    >>> same_words("The function is not odd.", "odd"), same_words("Vera takes the last stone.", "Vera")
+    (False, False)
+    """
+    left, right = words(gold), words(answer)
+    if not left or not right:
+        return False
+    if left == right or "".join(left) == "".join(right):
+        return True
+    if len(left) == len(right) == 1:
+        return len(left[0]) > 1 and _SYNONYMS.get(left[0], left[0]) == _SYNONYMS.get(right[0], right[0])
+    return _states(left, right, gold) or _states(right, left, answer)
+
+
+def _states(sentence: list[str], short: list[str], written: str) -> bool:
+    """Whether a sentence says of its subject just what the short answer says, or names it as its subject."""
+    if len(sentence) < 3 or not 0 < len(short) <= 3 or len(short) >= len(sentence):
+        return False
+    if _NEGATIONS & set(sentence) and not _NEGATIONS & set(short):
+        return False
+    if not any(word.isalpha() and len(word) > 2 for word in short):
+        return False
+    before, after = sentence[: -len(short)], sentence[-len(short) :]
+    if after == short and before[-1] in _COPULA:
+        return True
+    named = re.match(r"\W*(?:The\s+)?[A-Z]", written) is not None and short[0] not in _FILLERS
+    return named and sentence[: len(short)] == short and sentence[len(short)] in _VERBS
