@@ -55,7 +55,12 @@ def squeezed(text: str) -> str:
     >>> squeezed(r"$\left( 3, \dfrac{1}{2} \right)$.")
     '(3,\\frac{1}{2})'
     """
-    return _STYLES.sub(lambda _: "\\", _SPACES.sub("", text.replace("\\\\(", "").replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", ""))).rstrip(_TRAILING)
+    return _STYLES.sub(
+        lambda _: "\\",
+        _SPACES.sub(
+            "", text.replace("\\\\(", "").replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", "")
+        ),
+    ).rstrip(_TRAILING)
 
 
 def number(text: str) -> Fraction | None:
@@ -64,7 +69,7 @@ def number(text: str) -> Fraction | None:
     >>> number(" 1.50 "), number("3/6"), number("x")
     (Fraction(3, 2), Fraction(1, 2), None)
     """
-    bare = text.strip(" $.")
+    bare = text.strip(" $").rstrip(".")
     if len(bare) > 40 or not _NUMBER.fullmatch(bare):
         return None
     try:

@@ -132,7 +132,7 @@ def digits(result: Value, count: int) -> str:
     '3/2'
     """
     if isinstance(result, Fraction):
-        return str(result)
+        return str(result) if _bits(result) < 4096 else f"#{hash(result):x}"
     if isinstance(result, mp.mpc):
         return f"{mp.nstr(result.real, count)},{mp.nstr(result.imag, count)}i"
     return mp.nstr(result, count)

@@ -7,9 +7,9 @@ from typing import Any
 
 from evalsuite.grading.brackets import Brackets
 from evalsuite.grading.functions import Functions
-from evalsuite.grading.primaries import Primaries
+from evalsuite.grading.primaries import CONSTANTS, Primaries
 from evalsuite.grading.tokens import Token, Unreadable
-from evalsuite.grading.words import CLOSING_COMMANDS, CONDITIONS, RELATIONS, SET_WORDS
+from evalsuite.grading.words import CLOSING_COMMANDS, CONDITIONS, GREEK, RELATIONS, SET_WORDS, splits_into_letters
 
 Node = tuple[Any, ...]
 __all__ = ["Atoms", "Node", "Unreadable"]
@@ -213,6 +213,11 @@ class Atoms(Primaries, Functions, Brackets):
         if value == "|":
             return not self.bars and not self.building
         return value in ("(", "[", "{", "{{", "|(")
+
+    @staticmethod
+    def is_word(value: str) -> bool:
+        """Whether bare letters can only be words."""
+        return len(value) > 2 and value not in CONSTANTS and value not in GREEK and not splits_into_letters(value)
 
     @staticmethod
     def is_text(node: Node) -> bool:

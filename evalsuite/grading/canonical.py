@@ -22,7 +22,11 @@ def canonical(node: Node) -> str:
     kind = inner[0]
     if kind == "mat":
         rows = ("|".join(canonical(entry) for entry in row) for row in inner[1])
-        return f"({';'.join(canonical(row[0]) for row in inner[1])})" if all(len(row) == 1 for row in inner[1]) else f"mat:{';'.join(rows)}"
+        return (
+            f"({';'.join(canonical(row[0]) for row in inner[1])})"
+            if all(len(row) == 1 for row in inner[1])
+            else f"mat:{';'.join(rows)}"
+        )
     if kind == "eq":
         return f"eq:{_equation(inner)}"
     if kind in ("ival", "setop", "set", "build", "rel"):

@@ -2,7 +2,10 @@
 
 import re
 
-_TIME = re.compile(r"(\d{1,2})(?:\s*:\s*(\d{2}))?(?:\s*:\s*(\d{2}))?\s*(?:([ap])\.?\s*m\b\.?|(o'?clock)|(noon|midnight))?", re.IGNORECASE)
+_TIME = re.compile(
+    r"(\d{1,2})(?:\s*:\s*(\d{2}))?(?:\s*:\s*(\d{2}))?\s*(?:([ap])\.?\s*m\b\.?|(o'?clock)|(noon|midnight))?",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mbox)\s*|\\[,;:! ]|\\(?:quad|colon)\b|[{}$~]|\\[()\[\]]")
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH_NAME = re.compile(r"\b(" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS) + r")\b\.?", re.IGNORECASE)
@@ -63,4 +66,6 @@ def date(text: str) -> tuple[int, int, int] | None:
 
 
 def same_date(gold: tuple[int, int, int], answer: tuple[int, int, int]) -> bool:
-    return all(one == two for one, two in zip(gold[:2], answer[:2], strict=True)) and (not gold[2] or not answer[2] or gold[2] == answer[2])
+    return all(one == two for one, two in zip(gold[:2], answer[:2], strict=True)) and (
+        not gold[2] or not answer[2] or gold[2] == answer[2]
+    )

@@ -36,21 +36,27 @@ def _nothing_else(text: str) -> bool:
         node = parse(text)
     except Unreadable:
         return False
-    return node[0] not in ("text", "label", "cond") and not _prose(node) or (node[0] == "text" and len(words(text)) <= 3)
+    return (
+        node[0] not in ("text", "label", "cond") and not _prose(node) or (node[0] == "text" and len(words(text)) <= 3)
+    )
 
 
 def _prose(node) -> bool:
     """Whether words stand where no unit does."""
     if not isinstance(node, tuple) or not node:
         return False
-    return (node[0] == "text" and len(str(node[1])) > 2) or any(_prose(part) for part in node if isinstance(part, tuple))
+    return (node[0] in ("text", "label") and len(str(node[1])) > 2) or any(
+        _prose(part) for part in node if isinstance(part, tuple)
+    )
 
 
 def _last_number(text: str, start: int) -> str | None:
     """The last number after `start`, where mathematics ended; after mathematics only one that concludes something."""
     for match in reversed(list(_NUMBER.finditer(text, start))):
         written = match.group().strip()
-        if re.match(r"\s*[).:]\s+\S", text[match.end() : match.end() + 6]) and text[: match.start()].rstrip(" ")[-1:] in ("\n", ""):
+        if re.match(r"\s*[).:]\s+\S", text[match.end() : match.end() + 6]) and text[: match.start()].rstrip(" ")[
+            -1:
+        ] in ("\n", ""):
             continue  # the number of a list item
         if start and not _CONCLUDES.search(text[start : match.start()]):
             return None

@@ -162,7 +162,9 @@ def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:
 
 
 def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node]) -> bool:
-    return all(same(a, b) for a, b in zip(one, two, strict=True)) or all(same(a, b) for a, b in zip(one, two[::-1], strict=True))
+    return all(same(a, b) for a, b in zip(one, two, strict=True)) or all(
+        same(a, b) for a, b in zip(one, two[::-1], strict=True)
+    )
 
 
 def _holds(node: Node) -> bool:

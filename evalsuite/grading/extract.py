@@ -16,6 +16,7 @@ _BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;&.]|\\[,;!()\[\]\\ ]|\\q?quad|\\(?:text|mbox|mathrm)\{\s*(?:and|or|,)\s*\}|and\b|or\b"
     r"|(?:\\text\{)?[A-Za-z](?:_\{?\w{1,5}\}?)?\}?\s*=)*"
 )
+_EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
 _STATED = re.compile(
     r"(?:^|(?<=[\s*_>$(\[]))(?:(?:the\s+|my\s+|our\s+)?(?:final|correct|right|best|required|desired|exact)\s+)?answers?(?:\s+(?:choice|option|letter))?"
     r"(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]*(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
@@ -23,7 +24,10 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"(?:^|\n)[#*\s]*(?:final\s+answer|answer)[*:\s]*\n+", re.IGNORECASE)
-_NOISE = re.compile(r"I hope (?:it|this) is correct\.?|^[\s:*_=>\-]*[:*_=>]+(?=[\s$\\(\d])|\*\*|__|^\s*(?:therefore|thus|so|hence)\b,?", re.IGNORECASE)
+_NOISE = re.compile(
+    r"I hope (?:it|this) is correct\.?|^[\s:*_=>\-]*[:*_=>]+(?=[\s$\\(\d])|\*\*|__|^\s*(?:therefore|thus|so|hence)\b,?",
+    re.IGNORECASE,
+)
 _MOST_STATED = 600
 
 
@@ -68,7 +72,10 @@ def _box(text: str) -> Found | None:
     chain = [found[-1]]
     for before in reversed(found[:-1]):
         gap = text[before[1] : chain[0][0]]
-        if len(gap) > 60 or not _BETWEEN_BOXES.fullmatch(gap):
+        beside = len(gap) <= 60 and _BETWEEN_BOXES.fullmatch(gap)
+        if not beside and not all(
+            _EQUALS_BEFORE.search(text[max(0, start - 30) : start]) for start in (before[0], chain[0][0])
+        ):
             break
         chain.insert(0, before)
     contents = list(dict.fromkeys(box[2].strip() for box in chain))

@@ -2,13 +2,20 @@
 
 import functools
 
-from evalsuite.grading.extract import Found, find_answer
 from evalsuite.grading.boxes import boxes
+from evalsuite.grading.extract import Found, find_answer
 from evalsuite.grading.spans import math_spans
 from evalsuite.grading.surface import plain
 
 _LONG = 250
-_UNITS = {"%": r"\%", r"\%": r"\%", "^{\\circ}": r"^{\circ}", "^\\circ": r"^{\circ}", "°": r"^{\circ}", "degrees": r"^{\circ}"}
+_UNITS = {
+    "%": r"\%",
+    r"\%": r"\%",
+    "^{\\circ}": r"^{\circ}",
+    "^\\circ": r"^{\circ}",
+    "°": r"^{\circ}",
+    "degrees": r"^{\circ}",
+}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -22,7 +29,7 @@ def gold_answers(gold: str, unit: str | None = None) -> tuple[str, ...]:
     found = find_answer(text) if boxes(text) else _stated(text)
     answer = (found.together or found.text) if found else text.strip()
     if unit and unit.strip():
-        answer += _UNITS.get(unit.strip(), rf"\text{{ {unit.strip().strip('$')} }}".replace("  ", " "))
+        answer += _UNITS.get(unit.strip(), "\\text{ " + unit.strip().strip("$") + "}")
     return (answer,)
 
 

@@ -72,7 +72,12 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     if not lines:
         return None
-    return leading_letter(lines[-1]) or _choice(text) or (leading_letter(lines[0]) if len(lines) > 1 else None) or _last_bracketed(lines)
+    return (
+        leading_letter(lines[-1])
+        or _choice(text)
+        or (leading_letter(lines[0]) if len(lines) > 1 else None)
+        or _last_bracketed(lines)
+    )
 
 
 def _stated(text: str) -> str | None:

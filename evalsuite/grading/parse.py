@@ -210,7 +210,7 @@ class Parser(Atoms):
             return False
         if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
             return False
-        return is_unit_word(value) if kind == "word" else True
+        return kind == "text" or is_unit_word(value) or self.is_word(value)
 
 
 def _product(factors: list[Node]) -> Node:

@@ -19,7 +19,7 @@ from evalsuite.grading.words import (
 
 Node = tuple
 MAX_EXPONENT_DIGITS = 4  # of a literal such as 1e4000; larger ones answer nothing
-_CONSTANTS = {
+CONSTANTS = {
     "pi": "pi",
     "e": "e",
     "i": "i",
@@ -97,14 +97,14 @@ class Primaries:
         """A function, a constant, a letter, a product of letters, or words."""
         if value in FUNCTIONS and not (kind == "text" and value in ("min", "max") and self.peek() is None):
             return self.function(value)
-        if value in _CONSTANTS and (kind == "word" or len(value) > 1):
-            return ("con", _CONSTANTS[value])
+        if value in CONSTANTS and (kind == "word" or len(value) > 1):
+            return ("con", CONSTANTS[value])
         if value in GREEK:
             return self.application(("sym", value)) or ("sym", value)
         if len(value) == 1:
             return self.letter(value)
         following = self.peek()
-        alone = (self.index == 1 or self.tokens[self.index - 2][0] == "op") and (
+        alone = (self.index == 1 or self.tokens[self.index - 2][0] in ("op", "cmd")) and (
             following is None or following[0] in ("op", "cmd")
         )
         if kind == "word" and splits_into_letters(value) and (alone or len(value) < 4):
@@ -155,8 +155,8 @@ class Primaries:
             return ("fn", "binom", (self.argument(digit=True), self.argument(digit=True)))
         if name in FUNCTIONS and name not in ("Re", "Im"):
             return self.function(name)
-        if name in _CONSTANTS:
-            return ("con", _CONSTANTS[name])
+        if name in CONSTANTS:
+            return ("con", CONSTANTS[name])
         if name in BIG:
             return self.big(name)
         if name in ("lfloor", "lceil"):

@@ -95,7 +95,11 @@ def _capitals(parts: tuple[Node, ...]) -> bool:
 
 
 def _derivative(parts: tuple[Node, ...]) -> bool:
-    return len(parts) == 2 and parts[1][0] == "inv" and all("d" in letters(part) or "partial" in letters(part) for part in parts)
+    return (
+        len(parts) == 2
+        and parts[1][0] == "inv"
+        and all("d" in letters(part) or "partial" in letters(part) for part in parts)
+    )
 
 
 def _inverse_function(parts: tuple[Node, ...]) -> bool:
@@ -121,7 +125,12 @@ def items(node: Node) -> list[Node]:
         return items(node[1])
     if node[0] == "seq" and node[1] in ("bare", "brace"):
         found = [one for part in node[2] for one in items(part)]
-    elif node[0] == "rel" and set(node[2]) == {"="} and is_name(node[1][0]) and reduced(node)[0] in ("seq", "pm", "add", "mul"):
+    elif (
+        node[0] == "rel"
+        and set(node[2]) == {"="}
+        and is_name(node[1][0])
+        and reduced(node)[0] in ("seq", "pm", "add", "mul")
+    ):
         inner = reduced(node)
         opened = items(inner) if inner[0] != "seq" or inner[1] in ("bare", "brace") else [inner]
         found = [node] if opened == [inner] else [("rel", (node[1][0], one), ("=",)) for one in opened]

@@ -194,7 +194,11 @@ def _rounded(gold: Node, left: Value, answer: Node, right: Value) -> bool:
     if _ends(left):
         return False
     count = _digits(right, answer_places)
-    if count >= _CUT_DIGITS and abs(floating(right)) < abs(floating(left)) and _within(left, right, answer_places, Fraction(1)):
+    if (
+        count >= _CUT_DIGITS
+        and abs(floating(right)) < abs(floating(left))
+        and _within(left, right, answer_places, Fraction(1))
+    ):
         return True
     return count >= _ANSWER_DIGITS and _within(left, right, answer_places, Fraction(1, 2))
 
@@ -225,7 +229,9 @@ def _digits(number: Value, decimals: int) -> int:
 
 def _within(exact: Value, decimal: Value, decimals: int, share: Fraction) -> bool:
     unit = mp.mpf(10) ** -decimals
-    return abs(floating(exact) - floating(decimal)) <= unit * share.numerator / share.denominator * (1 + mp.mpf(2) ** -40)
+    return abs(floating(exact) - floating(decimal)) <= unit * share.numerator / share.denominator * (
+        1 + mp.mpf(2) ** -40
+    )
 
 
 def _ends(number: Value) -> bool:

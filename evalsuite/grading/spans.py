@@ -3,7 +3,12 @@ r"""Spans of mathematics in prose: $...$, $$...$$, \(...\), \[...\], and sentenc
 import re
 
 _OPEN = re.compile(r"(?<!\\)\$\$|(?<!\\)\$|\\\[|\\\(")
-_CLOSE = {"$$": re.compile(r"(?<!\\)\$\$"), "$": re.compile(r"(?<!\\)\$"), "\\[": re.compile(r"\\\]"), "\\(": re.compile(r"\\\)")}
+_CLOSE = {
+    "$$": re.compile(r"(?<!\\)\$\$"),
+    "$": re.compile(r"(?<!\\)\$"),
+    "\\[": re.compile(r"\\\]"),
+    "\\(": re.compile(r"\\\)"),
+}
 _BETWEEN = re.compile(r"(?:[\s,;&]|\band\b|\bor\b|\\q?quad)*", re.IGNORECASE)
 _END = re.compile(r"[.!?](?=\s|$)|\n\s*\n|\n|<\||</")
 _MONEY = re.compile(r"\d[\d,]*(?:\.\d+)?(?=[\s.,;!?)]|$)")
@@ -23,7 +28,11 @@ def math_spans(text: str) -> list[Span]:
     while (match := _OPEN.search(text, position)) is not None:
         close = _CLOSE[match.group()].search(text, match.end(), match.end() + _LONGEST)
         price = match.group() == "$" and _MONEY.match(text, match.end())
-        if close is None or not text[match.end() : close.start()].strip() or (price and _prose(text[price.end() : close.start()])):
+        if (
+            close is None
+            or not text[match.end() : close.start()].strip()
+            or (price and _prose(text[price.end() : close.start()]))
+        ):
             position = match.end()
             continue
         found.append((match.start(), close.end()))
@@ -70,7 +79,9 @@ def sentence(text: str) -> str:
     for match in _END.finditer(text):
         if any(one < match.start() < two for one, two in spans):
             continue
-        if match.group() == "." and re.search(r"\b(?:[ap]\.?\s?m|sq|approx|vs|e\.g|i\.e)$", text[: match.start()], re.IGNORECASE):
+        if match.group() == "." and re.search(
+            r"\b(?:[ap]\.?\s?m|sq|approx|vs|e\.g|i\.e)$", text[: match.start()], re.IGNORECASE
+        ):
             continue
         if text[: match.start()].strip():
             return text[: match.start()]

@@ -2,14 +2,38 @@
 
 import re
 
-_WRAPPER = re.compile(r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mathrm|mathbf|mbox|hbox|emph|operatorname|textcolor\{\w+\})\s*(?=\{)")
+_WRAPPER = re.compile(
+    r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|mathrm|mathbf|mbox|hbox|emph|operatorname|textcolor\{\w+\})\s*(?=\{)"
+)
+_MATHS = re.compile(
+    r"\\(?!text|mathrm|mathbf|mbox|hbox|emph|quad|qquad|[,;:! ])[A-Za-z]|[\^_=<>+*|\[\]]|\d\s*[-/]|[-/(]\s*\d"
+)
 _COMMAND = re.compile(r"\\([A-Za-z]+)|\\[,;:! ()\[\]]")
 _NOT_WORDS = re.compile(r"[^\w+\-'<>=/.]+")
 _ARTICLES = frozenset(("the", "a", "an"))
 _SYNONYMS = {"true": "yes", "false": "no", "correct": "yes", "incorrect": "no"}
-_NEGATIONS = frozenset(("not", "no", "never", "neither", "nor", "cannot", "none", "without", "isn't", "doesn't", "don't", "won't", "can't", "nobody"))
+_NEGATIONS = frozenset(
+    (
+        "not",
+        "no",
+        "never",
+        "neither",
+        "nor",
+        "cannot",
+        "none",
+        "without",
+        "isn't",
+        "doesn't",
+        "don't",
+        "won't",
+        "can't",
+        "nobody",
+    )
+)
 _COPULA = frozenset(("is", "are", "was", "were", "be", "equals"))
-_VERBS = frozenset("will is are was wins won has have had can could gets got does did must should would always loses lost".split())
+_VERBS = frozenset(
+    "will is are was wins won has have had can could gets got does did must should would always loses lost".split()
+)
 _FILLERS = frozenset(("that", "so", "therefore", "answer", "it", "i", "think"))
 
 
@@ -25,12 +49,12 @@ def words(text: str) -> list[str]:
 
 
 def wordy(text: str) -> bool:
-    """Whether a text is words rather than mathematics: it has a word of three letters, and nothing to compute with.
+    r"""Whether a text is words rather than mathematics: a word of two letters, and nothing to compute with.
 
-    >>> wordy("line segment"), wordy("x + 1")
-    (True, False)
+    >>> wordy("line segment"), wordy(r"\text{no}"), wordy("x + 1"), wordy("[3, oo)")
+    (True, True, False, False)
     """
-    return any(len(word) > 2 and word.isalpha() for word in words(text))
+    return _MATHS.search(text) is None and any(len(word) > 1 and word.isalpha() for word in words(text))
 
 
 def same_words(gold: str, answer: str) -> bool:
@@ -44,11 +68,13 @@ def same_words(gold: str, answer: str) -> bool:
     left, right = words(gold), words(answer)
     if not left or not right:
         return False
+    if not wordy(gold) and not wordy(answer):
+        return False
     if left == right or "".join(left) == "".join(right):
-        return True
+        return wordy(gold) and wordy(answer)
     if len(left) == len(right) == 1:
         return len(left[0]) > 1 and _SYNONYMS.get(left[0], left[0]) == _SYNONYMS.get(right[0], right[0])
-    return _states(left, right, gold) or _states(right, left, answer)
+    return (wordy(answer) and _states(left, right, gold)) or (wordy(gold) and _states(right, left, answer))
 
 
 def _states(sentence: list[str], short: list[str], written: str) -> bool:

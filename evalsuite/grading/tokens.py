@@ -33,7 +33,7 @@ _SKIPPED = frozenset(
     " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize small large Large"
     " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace ensuremath".split()
 )
-_SKIPPED_SYMBOLS = frozenset(",;:!> ~/\n\t")
+_SKIPPED_SYMBOLS = frozenset(",;:!> ~/$\n\t")
 _TEXTUAL = frozenset(
     "text textrm textbf textit textsf texttt textnormal mbox hbox emph textup textsl underline".split()
 )

@@ -75,6 +75,11 @@ def _equal(gold: str, answer: str, tolerance: float | None) -> str | None:
     why = same_answer(gold, answer, tolerance)
     if why is None and len(gold) < 30:
         letter = mcq.gold_letter(gold)
-        if letter and len(letter) == 1 and mcq.leading_letter(answer) == letter and len(gold.strip("$ ").replace("\\text", "")) <= 5:
+        if (
+            letter
+            and len(letter) == 1
+            and mcq.leading_letter(answer) == letter
+            and len(gold.strip("$ ").replace("\\text", "")) <= 5
+        ):
             return "same letter"
     return why
