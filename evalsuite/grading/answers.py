@@ -8,16 +8,23 @@ from fractions import Fraction
 from evalsuite.grading import clock, textual
 from evalsuite.grading.canonical import canonical
 from evalsuite.grading.compare import same
+from evalsuite.grading.evaluate import letters
 from evalsuite.grading.parse import parse
+from evalsuite.grading.phrases import comparison
+from evalsuite.grading.reduce import reduced
+from evalsuite.grading.residues import same_residues
+from evalsuite.grading.scalars import same_scalar
 from evalsuite.grading.surface import plain, undelimited
 from evalsuite.grading.tokens import Unreadable
 
 Node = tuple
 _SPACES = re.compile(r"\\[,;:! ]|\\(?:left|right|displaystyle|qquad|quad)(?![A-Za-z])|[\s$~]+")
+_DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]")
 _STYLES = re.compile(r"\\[dt](?=frac|binom)")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?")
 _AMBIGUOUS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_TRAILING = " \t\n.,;:"
+_EDGES = re.compile(r"^(?:\\[,;:! ]|[\s.,;:](?!\d))+|(?:(?<!\\)\\[,;:! ]|(?<!\\)[\s.,;:])+$")
+_COMMA = re.compile(r"(-?\d+|-?\d{1,3}(?:\.\d{3})+),(\d{1,2}|\d{4,})")
 _LONGEST_TEXT = 400
 
 
@@ -31,11 +38,37 @@ def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str |
     verdict = _clockwise(gold, answer)
     if verdict is not None:
         return "same time" if verdict else None
-    if any(same(one, two, tolerance) for one in readings(gold) for two in readings(answer)):
+    ones, twos = readings(gold), readings(answer)
+    if any(same(one, two, tolerance) for one in ones for two in twos):
         return "same value"
-    if max(len(gold), len(answer)) <= _LONGEST_TEXT and textual.same_words(plain(gold), plain(answer)):
-        return "same words"
+    if max(len(gold), len(answer)) <= _LONGEST_TEXT:
+        return _in_words(gold, answer, ones, twos)
     return None
+
+
+def _in_words(gold: str, answer: str, ones: tuple[Node, ...], twos: tuple[Node, ...]) -> str | None:
+    """Why two short answers say the same, where words carry what they say."""
+    gold, answer = plain(gold), plain(answer)
+    if textual.same_words(gold, answer):
+        return "same words"
+    if same_comparison(gold, answer, ones, twos):
+        return "same comparison"
+    return "same residues" if same_residues(gold, answer, (*ones, None)[0], (*twos, None)[0]) else None
+
+
+def same_comparison(gold: str, answer: str, ones: tuple[Node, ...], twos: tuple[Node, ...]) -> bool:
+    r"""A sentence that compares its subject with a number, against the same comparison in signs.
+
+    >>> same_comparison("The product is negative.", "ab < 0", (), readings("ab < 0"))
+    True
+    """
+    for said, trees in ((gold, twos), (answer, ones)):
+        compared = comparison(textual.words(said)) if textual.wordy(said) else None
+        for tree in trees if compared else ():
+            tree = reduced(tree)
+            if tree[0] == "rel" and len(tree[1]) == 2 and tree[2] == (compared[0],) and not letters(tree[1][1]):
+                return same_scalar(("num", compared[1], None), tree[1][1])
+    return False
 
 
 def _clockwise(gold: str, answer: str) -> bool | None:
@@ -55,12 +88,7 @@ def squeezed(text: str) -> str:
     >>> squeezed(r"$\left( 3, \dfrac{1}{2} \right)$.")
     '(3,\\frac{1}{2})'
     """
-    return _STYLES.sub(
-        lambda _: "\\",
-        _SPACES.sub(
-            "", text.replace("\\\\(", "").replace("\\(", "").replace("\\)", "").replace("\\[", "").replace("\\]", "")
-        ),
-    ).rstrip(_TRAILING)
+    return _STYLES.sub(lambda _: "\\", _SPACES.sub("", _DELIMITERS.sub("", text))).rstrip(" .,;:")
 
 
 def number(text: str) -> Fraction | None:
@@ -79,10 +107,20 @@ def number(text: str) -> Fraction | None:
         return None
 
 
+def decimal_comma(text: str) -> tuple[str, ...]:
+    """The other reading of `3,75`, as much of the world writes decimals; none for anything else.
+
+    >>> decimal_comma("3,75"), decimal_comma("1,234"), decimal_comma("1, 2"), decimal_comma("1.234,5")
+    (('3.75',), (), (), ('1234.5',))
+    """
+    match = _COMMA.fullmatch(text.strip(" $"))
+    return (f"{match.group(1).replace('.', '')}.{match.group(2)}",) if match else ()
+
+
 @functools.lru_cache(maxsize=2048)
 def readings(text: str) -> tuple[Node, ...]:
     """The trees of an answer: none, one, or two where `1,234` may be a number or a list."""
-    return tuple(_readings(text.strip(_TRAILING)))
+    return tuple(_readings(_EDGES.sub("", text)))
 
 
 def _readings(text: str) -> Iterator[Node]:

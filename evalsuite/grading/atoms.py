@@ -15,7 +15,7 @@ Node = tuple[Any, ...]
 __all__ = ["Atoms", "Node", "Unreadable"]
 
 MAX_DEPTH = 40
-_CLOSING = {"(": ")", "[": "]", "{{": "}}", "{": "}", "|(": "|)"}
+OPENING, CLOSING = frozenset(("(", "[", "{{", "{", "|(")), frozenset((")", "]", "}}", "}", "|)"))
 
 
 class Atoms(Primaries, Functions, Brackets):
@@ -24,7 +24,7 @@ class Atoms(Primaries, Functions, Brackets):
     def __init__(self, found: list[Token], lists: bool):
         self.tokens, self.index, self.lists = found, 0, lists
         self.nested = self.bars = self.building = self.depth = 0
-        self.colon_labels = False
+        self.colon_labels = self.after_power = False
 
     def peek(self, ahead: int = 0) -> Token | None:
         index = self.index + ahead
@@ -57,10 +57,12 @@ class Atoms(Primaries, Functions, Brackets):
         """A primary with its powers, factorials, degrees and percent signs."""
         with self.deeper():
             node = self.primary()
+            self.after_power = False
             for _ in range(12):
                 token = self.peek()
                 if token == ("op", "^"):
                     node = self.power(node)
+                    self.after_power = node[0] == "pow"
                 elif token == ("op", "_"):
                     node = self.subscript(node)
                 elif token == ("op", "!"):
@@ -68,7 +70,9 @@ class Atoms(Primaries, Functions, Brackets):
                     double = self.peek() == ("op", "!")
                     self.index += double
                     node = ("fn", "factorial2" if double else "factorial", (node,))
-                elif token == ("op", "%") or (token and token[1] in ("percent", "pct") and token[0] != "cmd"):
+                elif token == ("op", "%") or (
+                    token and token[1] in ("percent", "pct", "percentage") and token[0] != "cmd"
+                ):
                     self.next()
                     node = ("pct", node)
                 elif token == ("op", "'"):
@@ -156,7 +160,7 @@ class Atoms(Primaries, Functions, Brackets):
         for kind, value in self.tokens[self.index : self.index + 400]:
             if kind != "op":
                 continue
-            depth += (value in _CLOSING) - (value in _CLOSING.values())
+            depth += (value in OPENING) - (value in CLOSING)
             if depth < 0:
                 return False
             if depth == 0 and value in (",", ";"):
@@ -194,7 +198,7 @@ class Atoms(Primaries, Functions, Brackets):
     def starts_factor(self, token: Token) -> bool:
         kind, value = token
         if kind == "num":
-            return self.index == 0 or self.tokens[self.index - 1][0] != "num"
+            return self.index == 0 or self.tokens[self.index - 1][0] != "num" or self.after_power
         if kind in ("word", "text"):
             return (
                 value.lower() not in ("and", "or", "in", "mod")

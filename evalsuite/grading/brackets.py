@@ -103,16 +103,28 @@ class Brackets:
             raise Unreadable(f"environment {name}")
         if name == "array":
             self.column_format()
+        if name in WRAPPERS:
+            self.unaligned(name)
         with self.deeper(), self.nesting():
             rows = self.rows(name)
         if name == "cases":
             return ("seq", "bare", tuple(self.case(row) for row in rows), ",")
         if name in WRAPPERS:
-            flat = tuple(entry for row in rows for entry in row)
-            return flat[0] if len(flat) == 1 else ("seq", "bare", flat, ",")
+            return _steps([entry for row in rows for entry in row])
         if len({len(row) for row in rows}) > 1:
             raise Unreadable("a ragged matrix")
         return ("mat", tuple(rows)) if name not in ("vmatrix", "Vmatrix") else ("fn", "det", (("mat", tuple(rows)),))
+
+    def unaligned(self, name: str) -> None:
+        """Drop the alignment marks of displayed lines, and line breaks before a sign that goes on."""
+        end = next((n for n in range(self.index, len(self.tokens)) if self.tokens[n][0] == "endenv"), len(self.tokens))
+        inside = [token for token in self.tokens[self.index : end] if token != ("op", "&")]
+        kept = [
+            token
+            for token, after in zip(inside, [*inside[1:], ("", "")], strict=True)
+            if token[1] != "\\\\" or after[1] not in ("=", "+", "-")
+        ]
+        self.tokens[self.index : end] = kept
 
     def rows(self, name: str) -> list[tuple[Node, ...]]:
         rows: list[tuple[Node, ...]] = []
@@ -131,9 +143,6 @@ class Brackets:
                     row = []
                 continue
             row.append(self.item())
-            words = self.condition(frozenset()) if name == "cases" and not self.nested else None
-            if words is not None:
-                raise Unreadable("cases with conditions in words")
         rows.append(tuple(row))
         return [row for row in rows if row]
 
@@ -161,3 +170,17 @@ class Brackets:
             self.expect(")")
             return inner
         return None
+
+
+def _steps(lines: list[Node]) -> Node:
+    """Displayed lines: definitions of different things are a list, steps of one calculation its last line."""
+    heads = [line[1][0] for line in lines if line[0] == "rel"]
+    if not lines:
+        raise Unreadable("an empty display")
+    if (
+        len(heads) == len(lines) > 1
+        and len(set(heads)) == len(heads)
+        and all(head[0] in ("sym", "call") for head in heads)
+    ):
+        return ("seq", "bare", tuple(lines), ",")
+    return lines[-1]

@@ -3,31 +3,70 @@
 import re
 
 from evalsuite.grading.parse import parse
-from evalsuite.grading.spans import joined_spans, math_spans
+from evalsuite.grading.spans import joined_spans, math_spans, sentences
 from evalsuite.grading.textual import words
 from evalsuite.grading.tokens import Unreadable
 
 _NUMBER = re.compile(
     r"(?<![\w.,/^])(?<![\d] )[-+−]?\s?(?:[$€£]\s?)?(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
-    r"(?:\s?/\s?\d+(?:\.\d+)?)?(?:\s?[½¼¾⅓⅔⅛])?(?:\s?(?:%|\\%|percent\b|degrees\b|°))?"
+    r"(?:\s?/\s?\d+(?:\.\d+)?|\s\d+/\d+)?(?:\s?[½¼¾⅓⅔⅛])?(?:\s?(?:%|\\%|percent\b|degrees\b|°))?(?![A-Za-z_]*\^)"
+)
+_ITEM = re.compile(r"^\s*\(?\d{1,2}[.):]\s")
+_CONCLUDES = re.compile(
+    r"(?:=|:|≈|\b(?:is|are|was|were|be|equals|equal\s+to|get|gets|gives|have|has|obtain|find|exactly|approximately|about)\b)\s*$",
+    re.IGNORECASE,
 )
 _SHORT, _TAIL = 120, 3000
-_CONCLUDES = re.compile(r"(?:=|\bis|\bare|\bequals|\bget|\bgives|\bhave|\bto|:)\s*$", re.IGNORECASE)
 
 
 def closing_result(text: str, found: type):
-    """The whole of a short response that is nothing but an answer; else its last mathematics or number."""
+    """The whole of a short response that is nothing but an answer; else what its last sentence ends in."""
     bare = text.strip().strip("*").strip()
     if not bare:
         return None
     if len(bare) <= _SHORT and "\n" not in bare and _nothing_else(bare):
         return found(bare, "whole")
     tail = bare[-_TAIL:]
-    spans = math_spans(tail)
-    number = _last_number(tail, spans[-1][1] if spans else 0)
-    if spans and not number:
-        return found(joined_spans(tail, spans[-1][0], forward=False), "last mathematics")
-    return found(number, "last number") if number else None
+    for said in reversed(sentences(tail)[-6:]):
+        result = _result(said)
+        if result:
+            return found(*result)
+    return None
+
+
+def _result(said: str) -> tuple[str, str] | None:
+    """What a sentence ends in: a number it concludes with, else its last mathematics, else its last number."""
+    spans = math_spans(said)
+    masked = "".join(
+        " " if any(one <= index < two for one, two in spans) else letter for index, letter in enumerate(said)
+    )
+    numbers = [
+        match
+        for match in _NUMBER.finditer(masked)
+        if not _ITEM.match(masked[match.start() :]) or masked[: match.start()].strip()
+    ]
+    concluding = [match for match in numbers if _CONCLUDES.search(masked[: match.start()])]
+    if concluding and (not spans or concluding[-1].start() > spans[-1][0]):
+        return concluding[-1].group().strip(), "last number"
+    if spans:
+        return joined_spans(said, spans[-1][0], forward=False), "last mathematics"
+    return (numbers[-1].group().strip(), "last number") if numbers else None
+
+
+def only_number(said: str) -> tuple[str, ...]:
+    """The number of a sentence that has just one, and no mathematics; none where the sentence is an answer itself.
+
+    >>> only_number("Vera left 3 hours ago"), only_number("12 cm"), only_number("2 of 5 are red today")
+    (('3',), (), ())
+    """
+    if len(re.findall(r"[A-Za-z]{2,}", said)) < 3 or math_spans(said) or "\\" in said:
+        return ()
+    numbers = [match.group().strip() for match in _NUMBER.finditer(said)]
+    return (
+        tuple(numbers)
+        if len(numbers) == 1 and len(re.findall(r"\d+", numbers[0])) == len(re.findall(r"\d+", said))
+        else ()
+    )
 
 
 def _nothing_else(text: str) -> bool:
@@ -36,29 +75,15 @@ def _nothing_else(text: str) -> bool:
         node = parse(text)
     except Unreadable:
         return False
-    return (
-        node[0] not in ("text", "label", "cond") and not _prose(node) or (node[0] == "text" and len(words(text)) <= 3)
-    )
+    if node[0] == "text":
+        return len(words(text)) <= 3
+    return node[0] not in ("label", "cond") and not _prose(node)
 
 
 def _prose(node) -> bool:
     """Whether words stand where no unit does."""
     if not isinstance(node, tuple) or not node:
         return False
-    return (node[0] in ("text", "label") and len(str(node[1])) > 2) or any(
-        _prose(part) for part in node if isinstance(part, tuple)
-    )
-
-
-def _last_number(text: str, start: int) -> str | None:
-    """The last number after `start`, where mathematics ended; after mathematics only one that concludes something."""
-    for match in reversed(list(_NUMBER.finditer(text, start))):
-        written = match.group().strip()
-        if re.match(r"\s*[).:]\s+\S", text[match.end() : match.end() + 6]) and text[: match.start()].rstrip(" ")[
-            -1:
-        ] in ("\n", ""):
-            continue  # the number of a list item
-        if start and not _CONCLUDES.search(text[start : match.start()]):
-            return None
-        return written
-    return None
+    if node[0] in ("text", "label") and len(str(node[1])) > 2:
+        return True
+    return any(_prose(part) for part in node if isinstance(part, tuple))

@@ -8,13 +8,16 @@ import re
 from dataclasses import dataclass
 
 from evalsuite.grading.boxes import boxes
-from evalsuite.grading.closing import closing_result
+from evalsuite.grading.closing import closing_result, only_number
 from evalsuite.grading.spans import joined_spans, math_spans, sentence
 
 _ELEMENT = re.compile(r"<\s*(answer|final_answer|final)\s*>(.*?)(?:<\s*/\s*\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;&.]|\\[,;!()\[\]\\ ]|\\q?quad|\\(?:text|mbox|mathrm)\{\s*(?:and|or|,)\s*\}|and\b|or\b"
     r"|(?:\\text\{)?[A-Za-z](?:_\{?\w{1,5}\}?)?\}?\s*=)*"
+)
+_ENUMERATES = re.compile(
+    r"(?!.*\b(?:no|not|then|wait|wrong|instead|actually|rather|but)\b)[^.!?\n]*(?:,|\band\b)[^.!?\n]*"
 )
 _EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
 _STATED = re.compile(
@@ -33,20 +36,23 @@ _MOST_STATED = 600
 
 @dataclass(frozen=True)
 class Found:
-    """An answer as it stands in the response; `together` joins it with its neighbours where several boxes stand in a row."""
+    """An answer as it stands in the response.
+
+    `others` may be meant instead: boxes in a row as a list, the one number of a stated sentence.
+    """
 
     text: str
     how: str
-    together: str | None = None
+    others: tuple[str, ...] = ()
 
 
 def find_answer(text: str, *, cut: bool = False) -> Found | None:
     r"""The answer of a response without thinking, or None.
 
     >>> find_answer(r"First \boxed{1}, no: \boxed{2}.")
-    Found(text='2', how='box', together=None)
+    Found(text='2', how='box', others=())
     >>> find_answer("It is 5. The answer is 7."), find_answer("so 12", cut=True)
-    (Found(text='7', how='stated', together=None), None)
+    (Found(text='7', how='stated', others=()), None)
     """
     return _element(text, cut) or _box(text) or _stated(text, cut) or (None if cut else closing_result(text, Found))
 
@@ -72,7 +78,7 @@ def _box(text: str) -> Found | None:
     chain = [found[-1]]
     for before in reversed(found[:-1]):
         gap = text[before[1] : chain[0][0]]
-        beside = len(gap) <= 60 and _BETWEEN_BOXES.fullmatch(gap)
+        beside = len(gap) <= 60 and (_BETWEEN_BOXES.fullmatch(gap) or _ENUMERATES.fullmatch(gap))
         if not beside and not all(
             _EQUALS_BEFORE.search(text[max(0, start - 30) : start]) for start in (before[0], chain[0][0])
         ):
@@ -82,7 +88,7 @@ def _box(text: str) -> Found | None:
     last = found[-1][2]
     nested = boxes(last)
     last = nested[-1][2] if nested and nested[-1][2].strip() else last
-    return Found(last.strip(), "box", ", ".join(contents) if len(contents) > 1 else None)
+    return Found(last.strip(), "box", (", ".join(contents),) if len(contents) > 1 else ())
 
 
 def _stated(text: str, cut: bool) -> Found | None:
@@ -91,11 +97,11 @@ def _stated(text: str, cut: bool) -> Found | None:
         after = text[match.end() : match.end() + _MOST_STATED]
         stated = statement(after)
         if stated and not (cut and _unfinished(text, match.end())):
-            return Found(stated, "stated")
+            return Found(stated, "stated", only_number(stated))
     heading = list(_HEADING.finditer(text))
     if heading and not cut:
         stated = statement(text[heading[-1].end() : heading[-1].end() + _MOST_STATED])
-        return Found(stated, "stated") if stated else None
+        return Found(stated, "stated", only_number(stated)) if stated else None
     return None
 
 

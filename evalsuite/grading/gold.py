@@ -27,7 +27,7 @@ def gold_answers(gold: str, unit: str | None = None) -> tuple[str, ...]:
     """
     text = plain(gold)
     found = find_answer(text) if boxes(text) else _stated(text)
-    answer = (found.together or found.text) if found else text.strip()
+    answer = (found.others[0] if found.others and found.how == "box" else found.text) if found else text.strip()
     if unit and unit.strip():
         answer += _UNITS.get(unit.strip(), "\\text{ " + unit.strip().strip("$") + "}")
     return (answer,)

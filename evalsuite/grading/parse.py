@@ -10,7 +10,7 @@ A node is a tuple whose first entry names it:
     ("mod", node, modulus)
 """
 
-from evalsuite.grading.atoms import Atoms, Node, Unreadable
+from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable
 from evalsuite.grading.surface import joined_digits, plain, undelimited
 from evalsuite.grading.tokens import tokens
 from evalsuite.grading.units import MULTIPLIERS, is_unit_word
@@ -51,7 +51,7 @@ class Parser(Atoms):
                     raise Unreadable(f"unexpected {self.peek()[1]!r}")
                 joins.append(join)
             items.append(self.item())
-            tail = self.condition(stops)
+            tail = self.condition() if items[-1][0] not in ("text", "label") else None
             if tail is not None:
                 items[-1] = ("cond", items[-1], tail)
             join = self.separators(stops)
@@ -71,19 +71,26 @@ class Parser(Atoms):
             self.next()
         return next((join for join in ("or", "and", ";", ",") if join in found), "")
 
-    def condition(self, stops: frozenset[str]) -> str | None:
-        """The words after `where`, `if` and the like up to the end, as text."""
-        index = self.index
-        if self.peek() == ("op", ","):
-            index += 1
+    def condition(self) -> str | None:
+        """The words after `where`, `if` and the like, as text: up to `or`, a semicolon, or a comma with `and`."""
+        index = self.index + (self.peek() == ("op", ","))
         if index >= len(self.tokens) or self.tokens[index][0] not in ("word", "text"):
             return None
         if self.tokens[index][1].lower() not in CONDITIONS:
             return None
         if self.nested:
             raise Unreadable("a condition inside brackets")
-        words = " ".join(value for _, value in self.tokens[index:])
-        self.index = len(self.tokens)
+        end, depth = index, 0
+        while end < len(self.tokens):
+            depth += (self.tokens[end][1] in OPENING) - (self.tokens[end][1] in CLOSING)
+            following = self.tokens[end + 1] if end + 1 < len(self.tokens) else ("", "")
+            if not depth and (
+                self.tokens[end][1] in ("or", ";") or (self.tokens[end] == ("op", ",") and following[1] == "and")
+            ):
+                break
+            end += 1
+        words = " ".join(value for _, value in self.tokens[index:end])
+        self.index = end
         return words
 
     def item(self) -> Node:
@@ -208,6 +215,8 @@ class Parser(Atoms):
         kind, value = token
         if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
             return False
+        if kind == "text" and value == "min" and self.peek(1) not in (("op", "("), ("op", "{")):
+            return True
         if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
             return False
         return kind == "text" or is_unit_word(value) or self.is_word(value)
@@ -234,12 +243,17 @@ def _sum(terms: list[Node]) -> Node | None:
 def _listed(items: list[Node], joins: list[str]) -> Node:
     """A list; groups of the same size between semicolons, or of named values between `or`, are tuples."""
     joined = next((join for join in ("or", "and", ";", ",") if join in joins), ",")
-    if joined in ("or", ";") and "," in joins:
+    if joined in ("or", "and", ";") and "," in joins:
         groups: list[list[Node]] = [[items[0]]]
         for join, item in zip(joins, items[1:], strict=True):
             groups.append([item]) if join == joined else groups[-1].append(item)
         named = all(item[0] == "rel" and item[2] == ("=",) for item in items)
-        if len({len(group) for group in groups}) == 1 and len(groups[0]) > 1 and (named or joined == ";"):
+        repeated = len({tuple(item[1][0] for item in group if item[0] == "rel") for group in groups}) == 1
+        if (
+            len({len(group) for group in groups}) == 1
+            and len(groups[0]) > 1
+            and ((named and repeated) or joined == ";")
+        ):
             items = [("seq", "paren", tuple(group), ",") for group in groups]
     return ("seq", "bare", tuple(items), joined if joined in ("or", "and") else ",")
 

@@ -8,7 +8,6 @@ from evalsuite.grading.words import (
     BIG,
     CALLED,
     CLOSING_COMMANDS,
-    CONDITIONS,
     FUNCTIONS,
     GREEK,
     NUMBER_SETS,
@@ -97,7 +96,7 @@ class Primaries:
         """A function, a constant, a letter, a product of letters, or words."""
         if value in FUNCTIONS and not (kind == "text" and value in ("min", "max") and self.peek() is None):
             return self.function(value)
-        if value in CONSTANTS and (kind == "word" or len(value) > 1):
+        if value in CONSTANTS and (kind == "word" or len(value) > 1 or value in "ei"):
             return ("con", CONSTANTS[value])
         if value in GREEK:
             return self.application(("sym", value)) or ("sym", value)
@@ -123,7 +122,7 @@ class Primaries:
             and token[0] in ("word", "text")
             and token[1].lower() not in ("and", "or")
         ):
-            if token[1].lower() in CONDITIONS or token[1] in FUNCTIONS:
+            if token[1] in FUNCTIONS:
                 break
             words.append(self.next()[1])
             if self.peek() == ("op", "'"):

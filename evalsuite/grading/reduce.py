@@ -3,6 +3,7 @@
 import itertools
 
 from evalsuite.grading.evaluate import letters
+from evalsuite.grading.phrases import droppable
 from evalsuite.grading.words import CALLED
 
 Node = tuple
@@ -19,7 +20,7 @@ def reduced(node: Node) -> Node:
     if kind == "cond":
         return reduced(node[1])
     if kind == "label":
-        return reduced(node[2])
+        return reduced(node[2]) if droppable(node[1]) else node
     if kind == "unit" and node[1][0] in ("rel", "seq", "label"):
         return reduced(node[1])
     if kind == "rel":

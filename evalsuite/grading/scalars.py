@@ -13,6 +13,7 @@ from fractions import Fraction
 from evalsuite.grading import units
 from evalsuite.grading.arithmetic import Undecidable, Value, close, floating, is_real, mp, structure
 from evalsuite.grading.evaluate import POINTS, letters, value
+from evalsuite.grading.phrases import droppable
 
 Node = tuple
 _GOLD_DIGITS, _ANSWER_DIGITS, _CUT_DIGITS = 3, 4, 6
@@ -36,7 +37,7 @@ def peel(node: Node) -> Peeled:
     Peeled(core=('neg', ('sym', 'x')), percent=True, angle='', unit='')
     """
     kind = node[0]
-    if kind == "label":
+    if kind == "label" and droppable(node[1]):
         return peel(node[2])
     if kind == "neg":
         inner = peel(node[1])
@@ -71,6 +72,8 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
     """Whether the answer's value is the gold's."""
     if gold == answer:
         return True
+    if "label" in (gold[0], answer[0]):
+        return _same_label(gold, answer, tolerance)
     left, right = peel(gold), _without_unit_letter(peel(answer), gold)
     if left.core[0] == "base" or right.core[0] == "base":
         return _same_digits(left.core, right.core)
@@ -86,8 +89,20 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
     return _same_percent(left, right, tolerance)
 
 
+def _same_label(gold: Node, answer: Node, tolerance: float | None) -> bool:
+    """Values whose words matter (`at least 5`): the same words before the same value."""
+    if gold[0] != answer[0]:
+        both_bare = peel(gold), peel(answer)
+        return "label" not in (both_bare[0].core[0], both_bare[1].core[0]) and same_scalar(
+            both_bare[0].core, both_bare[1].core, tolerance
+        )
+    return gold[1].casefold() == answer[1].casefold() and same_scalar(gold[2], answer[2], tolerance)
+
+
 def _conversion(gold: str, answer: str) -> Fraction | None:
     """How many gold units an answer unit is; 1 where one of them says nothing; None where they do not go together."""
+    if not (droppable(gold.replace("*", " ")) and droppable(answer.replace("*", " "))):
+        return Fraction(1) if gold.casefold() == answer.casefold() else None
     left, right = units.size(gold) if gold else None, units.size(answer) if answer else None
     if left is None or right is None:
         return Fraction(1)

@@ -2,15 +2,17 @@ r"""Spans of mathematics in prose: $...$, $$...$$, \(...\), \[...\], and sentenc
 
 import re
 
-_OPEN = re.compile(r"(?<!\\)\$\$|(?<!\\)\$|\\\[|\\\(")
+_OPEN = re.compile(r"(?<!\\)\$\$|(?<!\\)\$|\\\[|\\\(|\\begin\{(?:align|equation|gather|aligned|eqnarray)\*?\}")
 _CLOSE = {
     "$$": re.compile(r"(?<!\\)\$\$"),
     "$": re.compile(r"(?<!\\)\$"),
     "\\[": re.compile(r"\\\]"),
     "\\(": re.compile(r"\\\)"),
 }
+_END_ENVIRONMENT = re.compile(r"\\end\{(?:align|equation|gather|aligned|eqnarray)\*?\}")
 _BETWEEN = re.compile(r"(?:[\s,;&]|\band\b|\bor\b|\\q?quad)*", re.IGNORECASE)
 _END = re.compile(r"[.!?](?=\s|$)|\n\s*\n|\n|<\||</")
+_ABBREVIATED = re.compile(r"\b(?:[ap]\.?\s?m|sq|approx|vs|e\.g|i\.e)$", re.IGNORECASE)
 _MONEY = re.compile(r"\d[\d,]*(?:\.\d+)?(?=[\s.,;!?)]|$)")
 _LONGEST = 2000
 
@@ -26,7 +28,8 @@ def math_spans(text: str) -> list[Span]:
     found: list[Span] = []
     position = 0
     while (match := _OPEN.search(text, position)) is not None:
-        close = _CLOSE[match.group()].search(text, match.end(), match.end() + _LONGEST)
+        closing = _CLOSE.get(match.group()) or _END_ENVIRONMENT
+        close = closing.search(text, match.end(), match.end() + _LONGEST)
         price = match.group() == "$" and _MONEY.match(text, match.end())
         if (
             close is None
@@ -75,14 +78,24 @@ def sentence(text: str) -> str:
     >>> sentence("It is $1. 5$ or 2.5. No more."), sentence("4:30 p.m. sharp")
     ('It is $1. 5$ or 2.5', '4:30 p.m. sharp')
     """
+    for part in sentences(text):
+        return part
+    return text
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text, those without a letter or digit left out.
+
+    >>> sentences("So it is 2. Done!\\n- 3.5")
+    ['So it is 2', ' Done', '- 3.5']
+    """
     spans = math_spans(text)
+    found, start = [], 0
     for match in _END.finditer(text):
         if any(one < match.start() < two for one, two in spans):
             continue
-        if match.group() == "." and re.search(
-            r"\b(?:[ap]\.?\s?m|sq|approx|vs|e\.g|i\.e)$", text[: match.start()], re.IGNORECASE
-        ):
+        if match.group() == "." and _ABBREVIATED.search(text[max(0, match.start() - 8) : match.start()]):
             continue
-        if text[: match.start()].strip():
-            return text[: match.start()]
-    return text
+        found.append(text[start : match.start()])
+        start = match.end()
+    return [part for part in (*found, text[start:]) if re.search(r"[A-Za-z0-9]", part)]

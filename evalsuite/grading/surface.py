@@ -69,6 +69,7 @@ def joined_digits(text: str) -> str:
     >>> joined_digits(r"1{,}234 + 12\,345,\!678"), joined_digits("1 234"), joined_digits("x^2 345")
     ('1234 + 12345678', '1234', 'x^2 345')
     """
+    text = re.sub(r"\bper\s+cent\b", "percent", text)
     text = _GROUPED.sub(lambda m: _GROUP_MARK.sub("", m.group()), text)
     text = _SPACED.sub(lambda m: m.group().replace(" ", ""), text)
     return re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text)  # a decimal comma: it is not followed by groups of three

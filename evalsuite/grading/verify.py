@@ -1,7 +1,7 @@
 """Decide one completion: remove thinking, find the answer, compare it with the gold."""
 
 from evalsuite.grading import mcq
-from evalsuite.grading.answers import answer_class, same_answer
+from evalsuite.grading.answers import answer_class, decimal_comma, same_answer
 from evalsuite.grading.extract import Found, find_answer
 from evalsuite.grading.gold import gold_answers
 from evalsuite.grading.surface import plain
@@ -62,10 +62,10 @@ def _choice(golds: list[str], text: str, cut: bool) -> Verdict:
 
 def _compared(golds: list[str], found: Found, tolerance: float | None, unit: str | None) -> Verdict:
     answer = plain(found.text[:_LONGEST_ANSWER])
-    together = plain(found.together[:_LONGEST_ANSWER]) if found.together else None
     for one in golds:
         for wanted in gold_answers(one, unit):
-            why = _equal(wanted, answer, tolerance) or (together and _equal(wanted, together, tolerance))
+            said = (answer, *(plain(other[:_LONGEST_ANSWER]) for other in found.others), *decimal_comma(answer))
+            why = next((why for one_said in said if (why := _equal(wanted, one_said, tolerance))), None)
             if why:
                 return Verdict(True, found.text, answer_class(answer), f"{why} ({found.how})")
     return Verdict(False, found.text, answer_class(answer), f"another answer ({found.how})")

@@ -22,7 +22,9 @@ RELATIONS = {
     "subseteq": "sub", "to": "to", "perp": "perp", "parallel": "par", "sim": "sim", "propto": "prop",
 }  # fmt: skip
 SET_WORDS = {"cup": "|", "cap": "&", "setminus": "-", "union": "|", "intersection": "&", "intersect": "&", "U": "|"}
-CONDITIONS = frozenset("where if when for with such provided assuming unless otherwise whenever as".split())
+CONDITIONS = frozenset(
+    "where if when for with such provided assuming unless otherwise whenever as is are which since because".split()
+)
 NUMBER_SETS = {"R": "R", "Z": "Z", "N": "N", "Q": "Q", "C": "C"}
 CLOSING_COMMANDS = frozenset(("rfloor", "rceil", "rangle"))
 ACCENTS = frozenset(
