@@ -7,14 +7,14 @@ import numpy as np
 from evalsuite.statistics.multiple import holm
 from evalsuite.summary.entries import Entry, Options
 from evalsuite.summary.pairs import Pairs, compare
-from evalsuite.summary.words import apart, natural
+from evalsuite.summary.words import CONDITIONS, apart, natural
 
 
 def compare_all(entries: list[Entry], baselines: dict[str, Entry] | None, options: Options) -> list[Pairs]:
-    """Compare within every task and metric, primary metrics first; `baselines` (by task) limits pairs to those with it."""
+    """Compare within every task and metric, primary ones first; with `baselines` (by task) only pairs with those."""
     found = []
     for task in sorted({entry.task for entry in entries}, key=natural):
-        peers = [entry for entry in entries if entry.task == task]
+        peers = sorted((entry for entry in entries if entry.task == task), key=lambda entry: entry.order)
         baseline = None if baselines is None else baselines.get(task)
         if baselines is not None and baseline is None:
             continue
@@ -35,7 +35,8 @@ def rows_of(pairs: Pairs) -> list[dict[str, Any]]:
     """One row a pair, as model_comparison.csv has it."""
     names = [name for name in pairs.values if not name.startswith("_")]
     columns = [list(pairs.values[name]) for name in names]
-    cache: dict[tuple[int, int], str] = {}
+    kinds = [repr([entry.configuration.get(key) for key in CONDITIONS]) for entry in pairs.entries]
+    cache: dict[tuple[str, str], str] = {}  # most models of a study share their conditions
     rows = []
     for i, j, *values in zip(pairs.a, pairs.b, *columns, strict=True):
         a, b = pairs.entries[i], pairs.entries[j]
@@ -43,21 +44,19 @@ def rows_of(pairs: Pairs) -> list[dict[str, Any]]:
         row |= {"a_config_id": a.config_id, "b_config_id": b.config_id} | dict(zip(names, values, strict=True))
         row |= {"a_n_seeds": a.rows[pairs.metric]["n_seeds"], "b_n_seeds": b.rows[pairs.metric]["n_seeds"]}
         row |= {"comparisons": len(pairs.a), "provisional": a.provisional or b.provisional}
-        rows.append(row | {"notes": _notes(row, pairs, (i, j), cache)})
+        if (kinds[i], kinds[j]) not in cache:
+            cache[kinds[i], kinds[j]] = apart(a.configuration, b.configuration)
+        most = max(entry.columns[pairs.metric].scored for entry in (a, b))
+        rows.append(row | {"notes": "; ".join(_notes(row, most, cache[kinds[i], kinds[j]]))})
     return rows
 
 
-def _notes(row: dict[str, Any], pairs: Pairs, at: tuple[int, int], cache: dict[tuple[int, int], str]) -> str:
-    """What limits a comparison, in words."""
-    a, b = (pairs.entries[i] for i in at)
-    if at not in cache:
-        cache[at] = apart(a.configuration, b.configuration)
-    notes = [f"conditions differ: {cache[at]}"] if cache[at] else []
-    most = max(a.columns[pairs.metric].scored, b.columns[pairs.metric].scored)
+def _notes(row: dict[str, Any], most: int, conditions: str) -> list[str]:
+    """What limits a comparison, in words; `most` is the number of problems of the larger side."""
+    notes = [f"conditions differ: {conditions}"] if conditions else []
     notes += [f"problem sets differ: {row['n_problems']} of {most} shared"] if row["n_problems"] < most else []
     notes += ["one seed: the noise on these very problems is unknown"] if np.isnan(row["stderr_these_problems"]) else []
-    notes += ["one shared problem: nothing is known of others"] if row["n_problems"] == 1 else []
-    return "; ".join(notes)
+    return notes + (["one shared problem: nothing is known of others"] if row["n_problems"] == 1 else [])
 
 
 def _across_tasks(found: list[Pairs]) -> None:

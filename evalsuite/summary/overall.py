@@ -37,11 +37,11 @@ def groups(entries: list[Entry]) -> list[Group]:
     return found
 
 
-def macro_rows(found: list[Group], options: Options) -> list[dict[str, Any]]:
-    """One row a group with at least two tasks: the macro average of its primary metrics and its bootstrap interval."""
+def macro_rows(found: list[Group], primaries: dict[str, str], options: Options) -> list[dict[str, Any]]:
+    """One row a group with at least two tasks: the macro average by the tasks' primary metrics, bootstrap interval."""
     rows = []
     for group in found:
-        scored = [entry for entry in group.entries.values() if entry.rows[entry.primary]["n_seeds"]]
+        scored = [entry for entry in group.entries.values() if _scored(entry, primaries)]
         if len(scored) < 2:
             continue
         means = [entry.rows[entry.primary]["mean_accuracy"] for entry in scored]
@@ -54,6 +54,11 @@ def macro_rows(found: list[Group], options: Options) -> list[dict[str, Any]]:
             "provisional": any(entry.provisional for entry in scored),
         })  # fmt: skip
     return rows
+
+
+def _scored(entry: Entry, primaries: dict[str, str]) -> bool:
+    """Whether it has a whole seed, and for its primary metric the one that its task shows."""
+    return entry.primary == primaries[entry.task] and entry.rows[entry.primary]["n_seeds"] > 0
 
 
 def macro_pairs(found: list[Group], compared: list[Pairs], options: Options) -> list[dict[str, Any]]:

@@ -1,0 +1,149 @@
+"""From an output folder to everything that is said of it: models read one at a time, then compared. Writes nothing."""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import UserError
+from evalsuite.summary.comparisons import compare_all, metrics_of, rows_of
+from evalsuite.summary.entries import Entry, Options, describe
+from evalsuite.summary.overall import groups, macro_pairs, macro_rows
+from evalsuite.summary.pairs import Pairs
+from evalsuite.summary.read import NAME, BadFile, Model, read_model
+from evalsuite.summary.references import Reference, read_references
+from evalsuite.summary.words import natural
+
+
+@dataclass(frozen=True)
+class Described:
+    """One model without its runs, its configurations, and its rows of seed_analysis.csv."""
+
+    model: Model
+    entries: list[Entry]
+    seed_rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All of an output folder. `bad` are (place, reason) that were left out, `rows` those of model_comparison.csv."""
+
+    models: list[Described]
+    entries: list[Entry]
+    compared: list[Pairs]
+    rows: list[dict[str, Any]]
+    macro: list[dict[str, Any]]
+    macro_pairs: list[dict[str, Any]]
+    references: list[Reference]
+    bad: list[tuple[str, str]]
+    waiting: list[str]  # experiments without any whole seed to show, still running
+    baseline: str | None
+    options: Options
+
+    @property
+    def tasks(self) -> list[str]:
+        return sorted({entry.task for entry in self.entries}, key=natural)
+
+    def peers(self, task: str) -> list[Entry]:
+        """The configurations of a task, by name."""
+        return sorted((entry for entry in self.entries if entry.task == task), key=lambda entry: entry.order)
+
+    def primary(self, task: str) -> str:
+        """The metric that tables show of a task."""
+        return metrics_of(self.peers(task))[0]
+
+    def row(self, entry: Entry) -> dict[str, Any]:
+        """An entry's row by its task's primary metric; by its own where it lacks that one, which `metric` says."""
+        return entry.rows.get(self.primary(entry.task)) or entry.rows[entry.primary]
+
+    @property
+    def primary_rows(self) -> list[dict[str, Any]]:
+        """The comparisons by the primary metrics, task by task."""
+        primary = {task: self.primary(task) for task in self.tasks}
+        return [row for row in self.rows if row["metric"] == primary[row["task"]]]
+
+    def pairs(self, task: str) -> Pairs | None:
+        """The comparisons of a task by its primary metric, None without any."""
+        metric = self.primary(task)
+        return next((p for p in self.compared if (p.task, p.metric) == (task, metric) and p.values), None)
+
+
+def summarise(folder: Path, baseline: str | None, options: Options) -> Summary:
+    """Read and describe every model below `folder`, and compare all.
+
+    Raises UserError where there is nothing to read or the baseline is unknown; a bad file is listed, the rest is done.
+    """
+    models, bad, waiting = _read_all(folder, options)
+    entries = [entry for model in models for entry in model.entries]
+    if not entries and not bad:
+        raise UserError(f"no experiments in the results files of {folder}: run main.py, then analyze_results.py")
+    baselines = None if baseline is None else choose(entries, baseline)
+    compared = compare_all(entries, baselines, options)
+    found = groups(entries)
+    references, wrong = read_references(folder)
+    rows = [row for pairs in compared if pairs.values for row in rows_of(pairs)]
+    primaries = {pairs.task: pairs.metric for pairs in reversed(compared)}  # the first metric of each task
+    macro = macro_rows(found, primaries, options)
+    pairs = macro_pairs(found, compared, options)
+    bad += wrong
+    return Summary(models, entries, compared, rows, macro, pairs, references, bad, waiting, baseline, options)
+
+
+def results_files(folder: Path) -> list[Path]:
+    """The results files of the models in an output folder, by name; raises UserError where there is none."""
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}: give the OUTPUT_DIR that main.py wrote to")
+    found = sorted(folder.glob(f"*/{NAME}"), key=lambda path: natural(path.parent.name))
+    if not found and (folder / NAME).is_file():
+        raise UserError(
+            f"{folder} is one model's folder: give {folder.absolute().parent}, or --results-path {folder / NAME}"
+        )
+    if not found:
+        raise UserError(f"no {NAME} in the folders of {folder}: run analyze_results.py {folder} first")
+    return found
+
+
+def choose(entries: list[Entry], name: str) -> dict[str, Entry]:
+    """The configuration that a name stands for, by task: a label as tables show it, or a model with one configuration.
+
+    Raises UserError for an unknown name, with the nearest, and for one that stands for several.
+    """
+    found = [entry for entry in entries if entry.label == name] or [entry for entry in entries if entry.model == name]
+    if not found:
+        names = sorted({entry.label for entry in entries} | {entry.model for entry in entries}, key=natural)
+        near = get_close_matches(name, names, 3, 0.4) or names[:6]
+        raise UserError(f"no model {name!r} in the results; there are: {', '.join(near)}")
+    chosen: dict[str, Entry] = {}
+    for entry in found:
+        if entry.task in chosen:
+            labels = " or ".join(repr(one.label) for one in (chosen[entry.task], entry))
+            raise UserError(f"{name!r} has several configurations on {entry.task}: give {labels}")
+        chosen[entry.task] = entry
+    return chosen
+
+
+def describe_model(model: Model, options: Options) -> Described:
+    """Describe one model; its runs, which take the memory, are let go."""
+    entries, seed_rows = describe(model, options)
+    return Described(replace(model, runs=[]), entries, seed_rows)
+
+
+def _read_all(folder: Path, options: Options) -> tuple[list[Described], list[tuple[str, str]], list[str]]:
+    models: list[Described] = []
+    bad: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    seen: dict[str, Path] = {}
+    for path in results_files(folder):
+        place = f"{path.parent.name}/{path.name}"
+        try:
+            model = read_model(path)
+            if model.name in seen:
+                raise BadFile(f"holds the model {model.name!r} as {seen[model.name].parent.name} does; rename one")
+        except BadFile as error:
+            bad.append((place, str(error)))
+            continue
+        seen[model.name] = path
+        bad += [(f"{place}: {name}", reason) for name, reason in model.bad]
+        waiting += [str(one.get("experiment")) for one in model.notes.get("unfinished") or [] if isinstance(one, dict)]
+        models.append(describe_model(model, options))
+    return models, bad, waiting

@@ -1,0 +1,131 @@
+"""The result files: CSV with an empty cell and JSON with null for what is not defined."""
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalsuite.files import replacing, write_json
+from evalsuite.statistics.passes import ladder
+from evalsuite.summary.configuration import CONFIG_COLUMNS, PER_K, SEED_COLUMNS
+from evalsuite.summary.gather import Described, Summary
+from evalsuite.summary.pairs import COLUMNS
+
+SCHEMA_VERSION = 1
+
+
+def write_folder(folder: Path, summary: Summary) -> None:
+    """Write every model's files, and the comparison files of the folder."""
+    for described in summary.models:
+        write_model(described, described.model.folder / "analysis_results.json")
+    write_csv(folder / "model_comparison.csv", COLUMNS, summary.rows)
+    write_json(folder / "comparison_results.json", plain(comparison(summary)))
+
+
+def write_model(described: Described, json_path: Path) -> None:
+    """Write one model's analysis_results.json to `json_path` and the two CSVs beside it."""
+    rows = [row for entry in described.entries for row in entry.rows.values()]
+    ks = {k for row in rows for k in ladder(row["n_seeds"])} or {1}
+    write_json(json_path, plain(analysis(described)))
+    write_csv(json_path.with_name("seed_analysis.csv"), SEED_COLUMNS, described.seed_rows)
+    write_csv(json_path.with_name("config_analysis.csv"), config_columns(ks), rows)
+
+
+def config_columns(ks: Iterable[int]) -> list[str]:
+    """Columns of config_analysis.csv for these k: pass@k becomes pass@1, pass@2, ...
+
+    >>> [name for name in config_columns({1, 2}) if "@" in name]
+    ['pass@1', 'pass@2', 'maj@1', 'maj@2']
+    """
+    names = []
+    for column in CONFIG_COLUMNS:
+        names += [column.replace("k", str(k)) for k in sorted(ks)] if column in PER_K else [column]
+    return names
+
+
+def analysis(described: Described) -> dict[str, Any]:
+    """What analysis_results.json holds: both tables by task, configuration and metric, and what does not fit them."""
+    seeds: dict = {}
+    for row in described.seed_rows:
+        place = seeds.setdefault(row["task"], {}).setdefault(row["config_id"], {})
+        place.setdefault(row["metric"], []).append(row)
+    configurations: dict = {}
+    for entry in described.entries:
+        configurations.setdefault(entry.task, {})[entry.config_id] = {
+            "label": entry.label, "primary_metric": entry.primary, "seeds": entry.seeds,
+            "provisional": entry.provisional, "configuration": entry.configuration,
+            "circumstances": entry.circumstances, "warnings": entry.cautions, "metrics": entry.rows,
+        }  # fmt: skip
+    return {
+        "schema_version": SCHEMA_VERSION, "model": described.model.name, "seed_analysis": seeds,
+        "configuration_analysis": configurations, "left_out": _listed("experiment", described.model.bad),
+        "first_pass": described.model.notes,
+    }  # fmt: skip
+
+
+def comparison(summary: Summary) -> dict[str, Any]:
+    """What comparison_results.json holds: all comparisons, averages over tasks, published numbers, warnings."""
+    tasks = {
+        task: {"primary_metric": summary.primary(task), "models": [entry.label for entry in summary.peers(task)]}
+        for task in summary.tasks
+    }
+    apart = [
+        {"task": pairs.task, "metric": pairs.metric, "a": a, "b": b, "reason": "no shared problem"}
+        for pairs in summary.compared
+        for a, b in pairs.apart
+    ]
+    warnings = [
+        {"model": entry.label, "task": entry.task, "warning": line}
+        for entry in summary.entries
+        for line in entry.cautions
+    ]
+    return {
+        "schema_version": SCHEMA_VERSION, "alpha": summary.options.alpha, "baseline": summary.baseline, "tasks": tasks,
+        "comparisons": summary.rows, "not_compared": apart, "overall": summary.macro,
+        "overall_comparisons": summary.macro_pairs, "references": [vars(one) for one in summary.references],
+        "warnings": warnings, "left_out": _listed("place", summary.bad),
+    }  # fmt: skip
+
+
+def _listed(name: str, bad: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{name: place, "reason": reason} for place, reason in bad]
+
+
+def write_csv(path: Path, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows, whole or not at all; a value that is missing, None or NaN is an empty cell."""
+    columns = list(columns)
+    with replacing(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows([cell(row.get(name)) for name in columns] for row in rows)
+
+
+def cell(value: Any) -> str:
+    """A value as CSV text; twelve digits are more than any of them means.
+
+    >>> cell(0.1 + 0.2), cell(float("nan")), cell(None), cell(True), cell(3)
+    ('0.3', '', '', 'true', '3')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON takes it: numpy's scalars as Python's, NaN and infinities as null.
+
+    >>> plain({"a": np.float64("nan"), "b": [np.int64(2), (1.5,)]})
+    {'a': None, 'b': [2, [1.5]]}
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
