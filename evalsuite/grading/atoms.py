@@ -15,6 +15,17 @@ Node = tuple[Any, ...]
 __all__ = ["Atoms", "Node", "Unreadable"]
 
 MAX_DEPTH = 40
+_BASES = {
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "ten": "10",
+}
 OPENING, CLOSING = frozenset(("(", "[", "{{", "{", "|(")), frozenset((")", "]", "}}", "}", "|)"))
 
 
@@ -37,7 +48,9 @@ class Atoms(Primaries, Functions, Brackets):
 
     def at(self, stops: frozenset[str]) -> bool:
         token = self.peek()
-        return token is not None and token[0] in ("op", "endenv", "cmd") and token[1] in stops
+        if token is None or token[0] not in ("op", "endenv", "cmd") or token[1] not in stops:
+            return False
+        return token[1] != "[" or self.closes_here()
 
     def expect(self, value: str) -> None:
         if self.index >= len(self.tokens) or self.next()[1] != value:
@@ -181,6 +194,7 @@ class Atoms(Primaries, Functions, Brackets):
         else:
             inside = [self.next()]
         name = "".join(value for _, value in inside)
+        name = _BASES.get(name, name)
         if base[0] == "num" and name.isdigit() and len(name) < 4:
             return ("base", str(base[1].numerator), int(name)) if base[2] is None else base
         if base[0] == "num":
@@ -201,7 +215,7 @@ class Atoms(Primaries, Functions, Brackets):
             return self.index == 0 or self.tokens[self.index - 1][0] != "num" or self.after_power
         if kind in ("word", "text"):
             return (
-                value.lower() not in ("and", "or", "in", "mod")
+                value.lower() not in ("and", "or", "in", "mod", "choose")
                 and value.lower() not in CONDITIONS
                 and value not in SET_WORDS
             )
@@ -211,12 +225,23 @@ class Atoms(Primaries, Functions, Brackets):
             return (
                 value not in RELATIONS
                 and value not in SET_WORDS
-                and value not in ("and", "or", "pm", "mp", "mid", "pmod", "bmod", "mod", "choose", "not")
+                and value not in ("and", "or", "pm", "mp", "mid", "pmod", "bmod", "mod", "choose", "over", "not")
                 and value not in CLOSING_COMMANDS
             )
         if value == "|":
             return not self.bars and not self.building
-        return value in ("(", "[", "{", "{{", "|(")
+        if value == "[":  # also how some countries close an open interval
+            return not self.nested or not self.closes_here()
+        return value in ("(", "{", "{{", "|(")
+
+    def closes_here(self) -> bool:
+        """Whether the square bracket ahead ends something: nothing, or only what joins sets, follows it."""
+        following = self.peek(1)
+        return (
+            following is None
+            or following[1] in SET_WORDS
+            or following[1] in ("and", "or", ",", "}", "}}", ")", ".", ";")
+        )
 
     @staticmethod
     def is_word(value: str) -> bool:

@@ -31,8 +31,7 @@ class Brackets:
             closing = self.next()[1] if self.peek() else ""
         if closing not in (")", "]", "["):
             raise Unreadable("a bracket never closes")
-        if closing == "[" and opening == "(":
-            closing = ")"
+        closing = ")" if closing == "[" else closing  # [a, b[ is open at b
         listed = inner[0] == "seq" and inner[1] == "bare" and inner[3] == ","
         if (opening, closing) in (("(", ")"), ("[", "]")):
             return ("seq", "paren" if opening == "(" else "brack", inner[2], ",") if listed else inner

@@ -29,7 +29,7 @@ def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return _same_set(left, right, tolerance)
     if "seq" in kinds or "pm" in kinds or len(expanded(left)) + len(expanded(right)) > 2:
         return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
-    return same_scalar(left, right, tolerance) or _same_definition(gold, answer)
+    return same_scalar(left, right, tolerance) or _same_definition(gold, answer) or _same_written_equation(gold, answer)
 
 
 def single(node: Node) -> Node:
@@ -146,11 +146,20 @@ def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
     equation, expression = (one, right) if left[0] == "eq" else (two, left)
     if left[0] != "eq" or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
         return False
+    if _holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
+        return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
     missing = letters(equation[0]) | letters(equation[1])
     missing -= letters(expression)
     if len(missing) != 1 or not letters(expression):
         return False
     return _holds(_difference(*(substituted(side, next(iter(missing)), expression) for side in equation)))
+
+
+def _same_written_equation(gold: Node, answer: Node) -> bool:
+    """Definitions solved for different letters: `y = 2x` and `x = y/2`."""
+    if not (gold[0] == answer[0] == "rel" and gold[2] == answer[2] == ("=",) and len(letters(gold)) > 1):
+        return False
+    return _ratio(_difference(*gold[1]), _difference(*answer[1])) is not None
 
 
 def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:

@@ -1,7 +1,7 @@
 """Functions and what they apply to, roots, big operators, and the units after a number."""
 
 from evalsuite.grading.tokens import Unreadable
-from evalsuite.grading.units import is_unit_word
+from evalsuite.grading.units import is_unit, is_unit_word
 from evalsuite.grading.words import BIG, FUNCTIONS, SAME_FUNCTION
 
 Node = tuple
@@ -85,17 +85,17 @@ class Functions:
 
     def unit(self) -> str:
         """The unit that starts here, as factors joined by `*`, those below a slash or after `per` with exponent -1."""
-        parts, sign = [], 1
+        parts, sign, below = [], 1, False
         while (token := self.peek()) is not None:
             if token in (("op", "/"), ("text", "per"), ("word", "per")) and (self.peek(1) or ("",))[0] in (
                 "text",
                 "word",
             ):
                 self.next()
-                sign = -1
+                sign, below = -1, True
             elif token == ("op", "*") and (self.peek(1) or ("",))[0] == "text":
                 self.next()
-            elif token[0] in ("text", "word") and self.starts_unit(token):
+            elif token[0] in ("text", "word") and (self.starts_unit(token) or (below and is_unit(token[1]))):
                 parts.append(self.next()[1] + self.unit_exponent(sign))
             elif token == ("op", ".") and parts:
                 self.next()

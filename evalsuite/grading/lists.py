@@ -21,8 +21,8 @@ def same_lists(gold: Node, answer: Node, same: Same) -> bool:
         return _in_order(ones, twos, same)
     if left_ordered and right_ordered:  # (1, 2) and [1, 2]: an open and a closed interval, or a point
         return len(ones) != 2 and _in_order(ones, twos, same)
-    if left_ordered or right_ordered:
-        return _in_order(ones, twos, same)
+    if left_ordered or right_ordered:  # but [1, 2] is an interval, not the numbers 1, 2
+        return ("brack" not in (left_ordered, right_ordered) or len(ones) != 2) and _in_order(ones, twos, same)
     return _by_name(ones, twos, same)
 
 

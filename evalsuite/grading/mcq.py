@@ -9,7 +9,7 @@ _LETTER = r"([A-J])"
 _AFTER = r"(?![A-Za-z0-9'’]|\s*[-=+^]\s*\w)"
 _ANSWER = re.compile(
     rf"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\b[^.\n:]{{0,80}}?)?[\s*_]*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|-|(?=\())[\s:]*"
-    rf"(?:(?:definitely|clearly|therefore|option|choice|letter)\s+)*{_WRAP}{_LETTER}{_AFTER}",
+    rf"(?:(?!not\b|either\b|neither\b)[a-z]+\s+){{0,3}}?{_WRAP}{_LETTER}{_AFTER}",
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
@@ -41,6 +41,7 @@ def leading_letter(text: str) -> str | None:
     >>> leading_letter(r"\text{(B)}"), leading_letter("B. 12 cm"), leading_letter("Because"), leading_letter("A cat")
     ('B', 'B', None, None)
     """
+    text = re.sub(r"\\[ ,;:!]|\\q?quad\b|~", " ", text)
     several = _SEVERAL.match(_MARKUP.sub("", text))
     if several:
         return "".join(sorted(set(re.findall(r"[A-J]", text.upper().replace("AND", "")))))

@@ -153,6 +153,10 @@ class Parser(Atoms):
 
     def setexpr(self) -> Node:
         node = self.additive()
+        while (token := self.peek()) is not None and token[0] in ("cmd", "word") and token[1] in ("over", "choose"):
+            self.next()
+            below = self.additive()
+            node = ("mul", (node, ("inv", below))) if token[1] == "over" else ("fn", "binom", (node, below))
         while (token := self.peek()) is not None and token[0] != "num" and token[1] in SET_WORDS:
             if token == ("op", "-"):
                 break
@@ -215,7 +219,7 @@ class Parser(Atoms):
         kind, value = token
         if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
             return False
-        if kind == "text" and value == "min" and self.peek(1) not in (("op", "("), ("op", "{")):
+        if value == "min" and (self.peek(1) or ("op", ""))[1] not in ("(", "{", "_", "[", "{{"):
             return True
         if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
             return False

@@ -12,6 +12,7 @@ Residues = tuple[int, frozenset[int]]
 _CONGRUENT = re.compile(
     r"(?:congruent to|equiv|leave(?:s)? (?:a )?remainders? (?:of )?)\s*(?P<list>-?\d+(?:[\s,]+(?:or|and)?\s*-?\d+)*)\s*(?:\(?\s*(?:modulo|pmod|bmod|mod|when divided by|upon division by)\s*(?P<modulus>\d+))"
 )
+_PLAIN = re.compile(r"(?:[a-z] )?(?:= |equiv )?(-?\d+) mod (\d+)$")
 _MULTIPLES = re.compile(r"(?:multiples? of|divisible by) (\d+)$")
 _LARGEST = 10**6
 
@@ -27,6 +28,9 @@ def residues(text: str, tree: Node | None) -> tuple[Residues, bool] | None:
     if match:
         modulus = int(match.group("modulus"))
         return _reduced(modulus, re.findall(r"-?\d+", match.group("list"))), True
+    match = _PLAIN.fullmatch(said)
+    if match:
+        return _reduced(int(match.group(2)), [match.group(1)]), True
     match = _MULTIPLES.search(said)
     if match and "not" not in said.split():
         return _reduced(int(match.group(1)), ["0"]), True

@@ -75,6 +75,8 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
     if "label" in (gold[0], answer[0]):
         return _same_label(gold, answer, tolerance)
     left, right = peel(gold), _without_unit_letter(peel(answer), gold)
+    if gold[0] == answer[0] == "mod" and not same_value(gold[2], answer[2]):
+        return False
     if left.core[0] == "base" or right.core[0] == "base":
         return _same_digits(left.core, right.core)
     if left.core[0] == "text" or right.core[0] == "text":
@@ -84,8 +86,10 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
         return False
     if left.angle != right.angle and _same_angle(left, right, tolerance):
         return True
+    if {left.angle, right.angle} == {"deg", "rad"}:
+        return False
     if same_value(left.core, _scaled(right.core, scale), tolerance):
-        return left.angle != "rad" or right.angle != "deg"
+        return True
     return _same_percent(left, right, tolerance)
 
 
@@ -148,19 +152,38 @@ def _decimal_numeral(node: Node) -> Node:
 
 
 def _without_unit_letter(answer: Peeled, gold: Node) -> Peeled:
-    """`5 m` for a gold without letters: the m is a unit."""
-    core = answer.core
-    negative = core[0] == "neg"
-    core = core[1] if negative else core
-    if core[0] != "mul" or letters(gold):
+    """`5 m`, `5 m/s^2` for a gold without letters: the letters are units. So are words in a product, for any gold."""
+    core = answer.core[1] if answer.core[0] == "neg" else answer.core
+    if core[0] != "mul":
         return answer
-    last, exponent = core[1][-1], ""
-    if last[0] == "pow" and last[2][0] == "num":
-        last, exponent = last[1], f"^{last[2][1]}"
-    rest = core[1][0] if len(core[1]) == 2 else ("mul", core[1][:-1])
-    if last[0] != "sym" or not units.is_unit_letter(last[1]) or letters(rest):
+    plain = not letters(gold)
+    marks = [_unit_factor(part, plain) for part in core[1]]
+    rest = tuple(part for part, mark in zip(core[1], marks, strict=True) if not mark)
+    if not rest or all(not mark for mark in marks) or (plain and any(letters(part) for part in rest)):
         return answer
-    return replace(answer, core=("neg", rest) if negative else rest, unit=last[1] + exponent)
+    inner = rest[0] if len(rest) == 1 else ("mul", rest)
+    return replace(
+        answer, core=("neg", inner) if core is not answer.core else inner, unit="*".join(mark for mark in marks if mark)
+    )
+
+
+def _unit_factor(node: Node, single: bool) -> str:
+    """The unit that a factor is (`single`: letters may be one), or nothing."""
+    if node[0] == "text" or (single and node[0] == "sym" and units.is_unit_letter(node[1])):
+        return node[1]
+    if node[0] == "inv":
+        return "*".join(
+            f"{one}^-1" if "^" not in one else one.replace("^", "^-")
+            for one in _unit_factor(node[1], single).split("*")
+            if one
+        )
+    if node[0] == "pow" and node[2][0] == "num":
+        base = _unit_factor(node[1], single)
+        return f"{base}^{node[2][1]}" if base else ""
+    if node[0] == "mul":
+        inner = [_unit_factor(part, single) for part in node[1]]
+        return "*".join(inner) if all(inner) else ""
+    return ""
 
 
 def same_value(gold: Node, answer: Node, tolerance: float | None = None) -> bool:

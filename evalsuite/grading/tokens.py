@@ -7,6 +7,7 @@ the like, never a product of variables), "cmd" (a command without its backslash)
 import re
 
 from evalsuite.grading.boxes import group_end
+from evalsuite.grading.units import is_unit_letter
 
 Token = tuple[str, str]
 MAX_TOKENS = 3000
@@ -31,7 +32,7 @@ _SKIPPED = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm middle displaystyle textstyle scriptstyle"
     " limits nolimits quad qquad thinspace enspace hfill hspace vspace nonumber notag displaylines mathop mathrel mathbin mathord null"
     " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize small large Large"
-    " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace ensuremath".split()
+    " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace pounds euro yen ensuremath".split()
 )
 _SKIPPED_SYMBOLS = frozenset(",;:!> ~/$\n\t")
 _TEXTUAL = frozenset(
@@ -125,10 +126,19 @@ def _wrapped(name: str, content: str, depth: int, found: list[Token]) -> None:
     inner = content.strip()
     if name in _LETTERS and inner in _UNIT_VECTORS and name in ("mathbf", "boldsymbol", "bm", "pmb"):
         found.append(("cmd", f"unit{inner}"))
-    elif name in _TEXTUAL or len(inner) > 1:
+    elif (
+        name in _TEXTUAL
+        or len(inner.strip("~ ")) > 1
+        or (name == "mathrm" and _after_value(found) and is_unit_letter(inner.strip("~ ")))
+    ):
         found.extend(tokens(content, worded=True, depth=depth + 1))
     else:
         found.extend(tokens(content, depth=depth + 1))
+
+
+def _after_value(found: list[Token]) -> bool:
+    """Whether what came last can carry a unit."""
+    return bool(found) and (found[-1][0] in ("num", "text") or found[-1][1] in ("}", ")", "/"))
 
 
 def _argument(text: str, position: int) -> tuple[str | None, int]:

@@ -77,6 +77,11 @@ def is_unit_word(word: str) -> bool:
     return (word in _SIZES or word in _MORE_WORDS or word.lower() in _MORE_WORDS) and word not in _AMBIGUOUS
 
 
+def is_unit(word: str) -> bool:
+    """Whether a word is the name of some unit, if it is not something else."""
+    return word in _SIZES
+
+
 def is_unit_letter(word: str) -> bool:
     """Whether a single letter is the symbol of a unit, so that `5 m` may be five metres."""
     return len(word) == 1 and word in _SIZES

@@ -47,7 +47,7 @@ PHRASES = {
 
 
 _SHORT_WORDS = frozenset(
-    "the all any one two six ten odd day yes not are red man men boy sum mod day no is it at by of to on we an so if per her his for"
+    "the old all any one two six ten odd day yes not are red man men boy sum mod day no is it at by of to on we an so if per her his for"
     " east west none true even zero both four five nine only sets sum row win won ace box cup hen cow dog cat pig bus car".split()
 )
 
