@@ -1,0 +1,1 @@
+"""Grading: lighteval's own pipeline over an experiment's journal, in worker processes."""

@@ -1,0 +1,21 @@
+"""The functions that workers run, named without importing lighteval into the process that asks for them."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalsuite.grade.jobs import Graded, GradeJob
+    from evalsuite.render import Rendered, RenderJob
+
+
+def grade(job: "GradeJob") -> "Graded":
+    """See worker.grade."""
+    from evalsuite.grade import worker
+
+    return worker.grade(job)
+
+
+def render(job: "RenderJob") -> "Rendered":
+    """See evalsuite.render.render."""
+    from evalsuite import render as module
+
+    return module.render(job)

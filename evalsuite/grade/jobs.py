@@ -1,0 +1,147 @@
+"""What a grading worker is told, and the pool that runs workers from a forkserver with lighteval preloaded."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalsuite.arguments import ROOT
+from evalsuite.errors import RunError, UserError
+from evalsuite.render import Prompt
+
+ATTEMPTS = 3  # a worker that is killed is started again
+
+
+@dataclass(frozen=True)
+class GradeJob:
+    """One experiment to grade. `manifest` is manifest.base's; the worker adds results and writes it last."""
+
+    folder: Path
+    spec: str
+    table_path: str
+    data_dir: str | None
+    manifest: dict[str, Any] = field(repr=False)
+    prompts: tuple[Prompt, ...] = field(repr=False)
+    selection: list[Any]
+    log: Path
+    failed: tuple[str, ...] = ()  # problems set aside for good
+    rescore_at: int | None = None
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What came out: `scores` by metric (mean over the completions), counts, or why grading failed."""
+
+    name: str
+    scores: dict[str, float] = field(default_factory=dict)
+    num_samples: int = 0
+    error: str | None = None
+
+
+class Workers:
+    """Children of a forkserver that has lighteval loaded; each is killed with it, and it ends with this process."""
+
+    def __init__(self, count: int) -> None:
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["evalsuite.grade.worker"])
+        self.executor = ThreadPoolExecutor(count + 1, thread_name_prefix="grade")
+        self.slots = asyncio.Semaphore(count)
+        self.living: set[Any] = set()
+
+    def warm_up(self) -> None:
+        """Start the forkserver now; it loads lighteval while something else happens."""
+        from multiprocessing import forkserver
+
+        with _worker_environment():
+            forkserver.ensure_running()
+
+    async def call(self, function: Callable[[Any], Any], argument: Any, log: Path) -> Any:
+        """Run `function(argument)` in a child; its exceptions are raised here. Raises RunError when it is killed."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, self._call, function, argument, log)
+
+    def _call(self, function: Callable[[Any], Any], argument: Any, log: Path) -> Any:
+        reader, writer = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=_main, args=(writer, function, argument, str(log)), daemon=False)
+        with _worker_environment():
+            process.start()
+        writer.close()
+        self.living.add(process)
+        try:
+            kind, value = reader.recv()
+        except EOFError:
+            kind, value = "killed", None
+        finally:
+            process.join()
+            self.living.discard(process)
+            reader.close()
+        if kind == "value":
+            return value
+        if kind == "known":
+            raise value
+        raise RunError(f"a worker {f'failed: {value}' if value else f'was killed ({process.exitcode})'}; see {log}")
+
+    async def grade(self, job: GradeJob) -> Graded:
+        """Grade an experiment in a worker; started again when it is killed. Never raises for a single experiment."""
+        from evalsuite.grade.entry import grade
+
+        name = job.manifest["experiment"]
+        async with self.slots:
+            for attempt in range(ATTEMPTS):
+                try:
+                    return await self.call(grade, job, job.log)
+                except (RunError, UserError) as error:
+                    if "was killed" not in str(error) or attempt == ATTEMPTS - 1:
+                        return Graded(name, error=str(error))
+        raise AssertionError("unreachable")
+
+    def kill(self) -> None:
+        """End all children at once; what they were grading is graded again later."""
+        for process in list(self.living):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _main(writer: Any, function: Callable[[Any], Any], argument: Any, log: str) -> None:
+    """The child: its output goes to a log, its result or what it raised to the parent."""
+    from evalsuite.engine.supervisor import PR_SET_PDEATHSIG, prctl
+
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab", buffering=0) as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    try:
+        writer.send(("value", function(argument)))
+    except (UserError, RunError) as error:
+        writer.send(("known", error))
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        writer.send(("bug", f"{type(error).__name__}: {error}"[:500]))
+
+
+@contextlib.contextmanager
+def _worker_environment() -> Iterator[None]:
+    """Workers touch no GPU, use one thread each, and find this package wherever they are started."""
+    wanted = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    wanted["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,134 @@
+"""The worker: an ordinary lighteval pipeline over one experiment's journal, then the manifest.
+
+The forkserver imports this module, and with it lighteval, once; importing it takes 10 s.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lighteval.pipeline
+from lighteval.logging.evaluation_tracker import EvaluationTracker
+from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
+from lighteval.tasks.lighteval_task import LightevalTask
+
+from evalsuite import manifest
+from evalsuite.bounded import Bounded
+from evalsuite.errors import RunError
+from evalsuite.grade.answers import JournalModel, config_of
+from evalsuite.grade.jobs import Graded, GradeJob
+from evalsuite.journal import Completion, Journal
+from evalsuite.tasks import metrics, registry
+
+GRADE_SECONDS, GRADE_BYTES = 10.0, 1 << 30
+lighteval.pipeline.logger.setLevel("WARNING")
+
+
+def grade(job: GradeJob) -> Graded:
+    """Grade one experiment: results/ and details/ by lighteval's tracker, the manifest last, the journal packed."""
+    journal = Journal(job.folder)
+    completions = {one.problem: one for one in journal.read() if one.sample == 0}
+    asked = [prompt.problem for prompt in job.prompts if prompt.problem in completions]
+    if not asked:
+        raise RunError(f"{job.folder.name}: no completion to grade")
+    before = manifest.read(job.folder)
+    pipeline = _evaluate(job, completions, set(asked))
+    results, details = _save(pipeline, job.folder)
+    value = _manifest(job, pipeline, journal, [completions[key] for key in asked], results, details, before)
+    journal.pack()
+    manifest.write(job.folder, value)
+    scores = {name: _score(pipeline, name) for name in value["metrics"]}
+    return Graded(job.manifest["experiment"], scores, len(asked))
+
+
+def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> Pipeline:
+    registry.install(job.table_path, job.data_dir)
+    _only(asked)
+    model = JournalModel(config_of(job.manifest), completions, {prompt.problem: prompt for prompt in job.prompts})
+    parameters = PipelineParameters(launcher_type=ParallelismManager.NONE, bootstrap_iters=1000)
+    tracker = EvaluationTracker(output_dir=str(job.folder), save_details=True)
+    pipeline = Pipeline(tasks=job.spec, pipeline_parameters=parameters, evaluation_tracker=tracker, model=model)
+    with Bounded(lambda function, doc, response: function(doc, response), GRADE_SECONDS, GRADE_BYTES) as bounded:
+        metrics.set_runner(bounded)
+        pipeline.evaluate()
+    return pipeline
+
+
+def _only(asked: set[str]) -> None:
+    """Have tasks give the problems that were asked and answered, and no others."""
+    original = LightevalTask.get_docs
+
+    def get_docs(task: LightevalTask, max_samples: int | None = None) -> list[Any]:
+        return [doc for doc in original(task, max_samples) if doc.specific["problem"] in asked]
+
+    LightevalTask.get_docs = get_docs
+
+
+def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:
+    """Let lighteval's tracker save; returns the two files it wrote, below the folder."""
+    had = set(folder.glob("results/**/*.json")) | set(folder.glob("details/**/*.parquet"))
+    try:
+        pipeline.save_and_push_results()
+    except OSError as error:
+        raise RunError(f"cannot save into {folder}: {error.strerror}; free the disk, then run again") from error
+    new = (set(folder.glob("results/**/*.json")) | set(folder.glob("details/**/*.parquet"))) - had
+    results = next(path for path in new if path.suffix == ".json")
+    details = next(path for path in new if path.suffix == ".parquet")
+    return results.relative_to(folder), details.relative_to(folder)
+
+
+def _manifest(
+    job: GradeJob, pipeline: Pipeline, journal: Journal, completions: list[Completion], results: Path, details: Path,
+    before: dict[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
+    entries = pipeline.get_details()[job.spec]
+    by_problem = {entry.doc.specific["problem"]: entry for entry in entries}
+    statuses = [entry.doc.specific.get("grading_status") for entry in entries]
+    value = job.manifest | {
+        "status": "incomplete" if job.failed else "finished",
+        "results_file": str(results),
+        "details_file": str(details),
+        "journal_file": journal.packed.name,
+        "metrics": list(entries[0].metric),
+        "problems": list(by_problem),
+        "num_samples": len(entries),
+        "failed_problems": list(job.failed),
+        "selections": _selections(job, before),
+        "totals": {
+            "prompt_tokens": sum(one.prompt_tokens for one in completions),
+            "output_tokens": sum(one.output_tokens for one in completions),
+            "generation_seconds": _span(completions),
+            "truncated": sum(one.finish_reason == "length" for one in completions),
+            "no_answer": statuses.count("no_answer"),
+            "grading_timeouts": statuses.count("timeout"),
+            "failed": len(job.failed),
+            "torn_journal_lines": journal.torn,
+        },
+        "history": _history(before),
+    }
+    value["provenance"] = value["provenance"] | {"ended": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    return value
+
+
+def _selections(job: GradeJob, before: dict[str, Any] | None) -> list[Any]:
+    had = before.get("selections", []) if before else []
+    return [*(one for one in had if one != job.selection), *([] if job.failed else [job.selection])]
+
+
+def _history(before: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Former gradings of the same folder: they stay beside, with their date."""
+    if before is None:
+        return []
+    kept = {key: before.get(key) for key in ("graded_at", "results_file", "details_file", "num_samples")}
+    return [*before.get("history", []), kept]
+
+
+def _span(completions: list[Completion]) -> float:
+    """Seconds from the first request's start to the last answer's end; requests overlap, so times do not add up."""
+    started = min((one.finished_at - one.seconds for one in completions), default=0.0)
+    return round(max((one.finished_at for one in completions), default=0.0) - started, 3)
+
+
+def _score(pipeline: Pipeline, metric: str) -> float:
+    aggregated = pipeline.evaluation_tracker.metrics_logger.metric_aggregated
+    return float(next(iter(aggregated.values()))[metric])

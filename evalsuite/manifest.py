@@ -1,0 +1,103 @@
+"""experiment.json: written last, by rename. A folder without it is unfinished; readers use the files that it names."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import UserError
+from evalsuite.files import printable, read_json, write_json
+from evalsuite.identity import Experiment
+
+if TYPE_CHECKING:
+    from evalsuite.model import Model
+    from evalsuite.plan import Sweep
+
+NAME = "experiment.json"
+OWNER = "model.json"
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """A folder's manifest; None where there is none or it cannot be read (then the folder counts as unfinished)."""
+    try:
+        value = read_json(folder / NAME)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def is_finished(folder: Path, experiment: Experiment, selection: list[Any]) -> bool:
+    """True where the folder holds this very experiment, graded, on at least the problems that are asked now."""
+    found = read(folder)
+    if found is None or found.get("status") != "finished" or found.get("fingerprint") != experiment.fingerprint:
+        return False
+    return any(covers(had, selection) for had in found.get("selections", []))
+
+
+def covers(had: list[Any], wanted: list[Any]) -> bool:
+    """Whether a choice of problems (max_samples, ids, filter) holds another: all hold any, the first 50 the first 20.
+
+    >>> covers([None, [], ""], [20, [], "level>=4"]), covers([20, [], ""], [50, [], ""])
+    (True, False)
+    """
+    if had == [None, [], ""]:
+        return True
+    if had[1:] != wanted[1:]:
+        return False
+    return had[0] is None or (wanted[0] is not None and wanted[0] <= had[0])
+
+
+def selection_json(sweep: "Sweep") -> list[Any]:
+    """The choice of problems as the manifest keeps it."""
+    return [sweep.selection.max_samples, list(sweep.selection.ids), sweep.selection.filter]
+
+
+def check_owner(folder: Path, model: "Model") -> None:
+    """Raise UserError when the model's folder holds results of another model of the same name."""
+    try:
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    source = _absolute(model.source)
+    if owner.get("source") != source and owner.get("weights") != model.weights:
+        raise UserError(
+            f"{printable(str(folder))} holds results of {printable(str(owner.get('source')))}, not of "
+            f"{printable(source)}: two models of one name; name one of them otherwise: NAME={printable(model.source)}"
+        )
+
+
+def claim(folder: Path, model: "Model") -> None:
+    """Note whose folder this is; a checkpoint overwritten in place keeps its folder."""
+    value = {"schema_version": 1, "model": model.name, "source": _absolute(model.source), "weights": model.weights}
+    try:
+        same = read_json(folder / OWNER) == value
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        write_json(folder / OWNER, value)
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).is_dir() else source
+
+
+def base(experiment: Experiment, circumstances: dict[str, Any], provenance: dict[str, Any]) -> dict[str, Any]:
+    """What is known of an experiment before it is graded."""
+    return {
+        "schema_version": 1,
+        "status": "incomplete",
+        "experiment": experiment.name,
+        "model": experiment.model,
+        "task": experiment.task,
+        "seed": experiment.seed,
+        "config_id": experiment.configuration.config_id,
+        "fingerprint": experiment.fingerprint,
+        "configuration": experiment.configuration.as_json(),
+        "circumstances": circumstances,
+        "provenance": provenance,
+    }
+
+
+def write(folder: Path, value: dict[str, Any]) -> None:
+    """Write the manifest, stamped with the time of grading."""
+    write_json(folder / NAME, value | {"graded_at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})

@@ -1,0 +1,216 @@
+"""From arguments to a sweep: which experiments, with which identity, and every mistake found before a model loads."""
+
+import argparse
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evalsuite import manifest
+from evalsuite.arguments import seeds as parse_seeds
+from evalsuite.engine.command import EngineOptions, altering, cpu_binding, detect_device, gpu_names, split_engine_args
+from evalsuite.errors import UserError
+from evalsuite.files import printable
+from evalsuite.identity import Configuration, Experiment, path_part
+from evalsuite.model import Model, check_parallel, inspect
+from evalsuite.tasks import data
+from evalsuite.tasks.names import parse_task, resolve
+from evalsuite.tasks.problems import Selection, select
+from evalsuite.tasks.prompts import Prompts, load_prompts
+from evalsuite.tasks.table import Task
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task of the sweep. `asked` is the number of problems, 0 where only the hub knows."""
+
+    spec: str  # as lighteval reads it: name|few-shot
+    name: str  # as the suite writes it: the few-shot number only where it is not 0
+    row: Task
+    num_fewshot: int
+    seeds: tuple[int, ...]
+    asked: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All that one call of main.py is asked for; `experiments` in queue order, seed by seed."""
+
+    args: argparse.Namespace = field(repr=False)
+    model: Model
+    prompts: Prompts
+    tasks: tuple[PlannedTask, ...]
+    experiments: tuple[Experiment, ...]
+    engine: EngineOptions
+    chat: bool  # ask /v1/chat/completions
+    selection: Selection
+
+    @property
+    def folder(self) -> Path:
+        """The model's folder in the output tree."""
+        return Path(self.args.output_dir) / path_part(self.model.name)
+
+    def task_of(self, experiment: Experiment) -> PlannedTask:
+        return next(task for task in self.tasks if task.name == experiment.task)
+
+
+def plan(args: argparse.Namespace) -> Sweep:
+    """Make the sweep. Raises UserError for every mistake that can be seen without loading a model."""
+    tasks = _tasks(args)
+    prompts = load_prompts(table_path=args.custom_tasks_directory)
+    selection = Selection(args.max_samples, tuple(args.ids or ()), args.filter or "")
+    tasks = tuple(_checked(task, prompts, args.data_dir, selection) for task in tasks)
+    model = inspect(args.name, args.model, args.revision, served_elsewhere=bool(args.base_url))
+    if args.sampling == "model":
+        _take_recommended(args, model)
+    chat = _endpoint(args, model)
+    engine = _engine(args, model)
+    _check_lengths(args, model)
+    manifest.check_owner(Path(args.output_dir) / path_part(model.name), model)
+    experiments = _experiments(args, model, prompts, tasks, chat, engine.max_model_length)
+    return Sweep(args, model, prompts, tasks, tuple(experiments), engine, chat, selection)
+
+
+def _tasks(args: argparse.Namespace) -> list[PlannedTask]:
+    own_seeds = {}
+    for entry in (part for group in args.task_seeds for part in group.split()):
+        spec, separator, text = entry.partition("=")
+        if not separator:
+            raise UserError(f"--task_seeds {entry!r}: write TASK=SEEDS, e.g. aime24=0-31")
+        try:
+            own_seeds[parse_task(spec, args.custom_tasks_directory)] = parse_seeds(text)
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"--task_seeds {entry!r}: {error}") from error
+    planned: dict[tuple[str, int], PlannedTask] = {}
+    for spec in args.task:
+        key = name, shots = parse_task(spec, args.custom_tasks_directory)
+        shown = f"{name}|{shots}" if shots else name
+        seeds = tuple(own_seeds.get(key, args.seed))
+        row = resolve(name, args.custom_tasks_directory)
+        planned.setdefault(key, PlannedTask(f"{name}|{shots}", shown, row, shots, seeds, 0))
+    if stray := [f"{name}|{shots}" for name, shots in own_seeds if (name, shots) not in planned]:
+        raise UserError(f"--task_seeds names {stray[0]}, which --task does not; add it there")
+    return list(planned.values())
+
+
+def _checked(task: PlannedTask, prompts: Prompts, data_dir: str | None, selection: Selection) -> PlannedTask:
+    """The task with the number of problems asked; its prompts and, where they are local, its data are checked."""
+    prompts.check(task.row)
+    local = data.find_file(task.row, data_dir)
+    if local is None or task.row.source:
+        asked = data.count(task.row, data_dir) if not (selection.ids or selection.filter) else len(selection.ids)
+        return replace(task, asked=min(asked, selection.max_samples or asked))
+    return replace(task, asked=len(select(data.load_rows(task.row, data_dir), *selection)))
+
+
+def _take_recommended(args: argparse.Namespace, model: Model) -> None:
+    """--sampling model: the model's own values stand in the arguments, and so on record."""
+    for name, value in model.recommended_sampling().items():
+        setattr(args, name, [value] if isinstance(getattr(args, name), list) else value)
+
+
+def _endpoint(args: argparse.Namespace, model: Model) -> bool:
+    """True for /v1/chat/completions. Prompts as token ids need the tokenizer; a chat template must exist to be used."""
+    if args.endpoint == "chat" and not args.base_url:
+        raise UserError("--endpoint chat goes with --base_url; our own engine is sent token ids")
+    if args.endpoint == "completions" and model.folder is None:
+        raise UserError(f"--endpoint completions sends token ids, but no tokenizer of {model.source} is at hand")
+    chat = args.endpoint == "chat" or (args.endpoint == "auto" and model.folder is None)
+    if args.use_chat_template and not chat and model.chat_template is None:
+        raise UserError(f"--use_chat_template, but {model.source} has no chat template; leave it out for a base model")
+    return chat
+
+
+def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
+    device = "cuda" if args.base_url else detect_device(args.device)
+    extra = split_engine_args(args.engine_args)
+    sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
+    if not args.base_url:
+        multi_node = any(part.split("=")[0] in ("--nnodes", "--distributed-executor-backend") for part in extra)
+        check_parallel(model, *sizes, len(gpu_names()) if device == "cuda" and not multi_node else None)
+        if device == "cpu":
+            cpu_binding(sizes[0] * sizes[1] * sizes[2])
+    same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
+    same += " data_parallel_size gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
+    values = {name: getattr(args, name) for name in same.split()}
+    length = args.max_model_length or model.length
+    return EngineOptions(
+        model.source, model.source, max_model_length=length, device=device, engine_args=extra,
+        python=args.engine_python, **values,
+    )  # fmt: skip
+
+
+def _check_lengths(args: argparse.Namespace, model: Model) -> None:
+    asked = args.max_model_length
+    if asked and model.length and asked > model.length and not args.base_url:
+        raise UserError(f"--max_model_length {asked} exceeds what {model.source} was made for, {model.length} tokens")
+
+
+def _experiments(
+    args: argparse.Namespace,
+    model: Model,
+    prompts: Prompts,
+    tasks: tuple[PlannedTask, ...],
+    chat: bool,
+    length: int | None,
+) -> list[Experiment]:
+    """All experiments in queue order: seed by seed, all tasks and settings of the first, then of the next."""
+    settings = [(t, p, n) for t in args.temperature for p in args.top_p for n in args.max_new_tokens]
+    system = args.system_prompt if args.system_prompt is not None else prompts.system
+    common = Configuration(
+        weights=model.weights, task_version="", data_hash="", temperature=0, top_p=1, max_new_tokens=1,
+        max_model_length=length, top_k=args.top_k, min_p=args.min_p, repetition_penalty=args.repetition_penalty,
+        presence_penalty=args.presence_penalty, stop=tuple(args.stop), dtype=args.dtype,
+        quantization=args.quantization, kv_cache_dtype=args.kv_cache_dtype,
+        engine_args=altering(split_engine_args(args.engine_args)), endpoint="chat" if chat else "completions",
+        use_chat_template=args.use_chat_template, system_prompt=(system or None) if args.use_chat_template else None,
+        chat_template_hash=model.chat_template_hash if args.use_chat_template and not chat else None,
+        chat_template_kwargs=_canonical(args.chat_template_kwargs),
+    )  # fmt: skip
+    found: dict[str, Experiment] = {}
+    for position in range(max(len(task.seeds) for task in tasks)):
+        for task in (task for task in tasks if position < len(task.seeds)):
+            configuration = _of_task(common, task, prompts, args.data_dir)
+            for temperature, top_p, tokens in settings:
+                this = replace(configuration, temperature=temperature, top_p=top_p, max_new_tokens=tokens)
+                experiment = Experiment(model.name, task.name, task.seeds[position], this)
+                found.setdefault(experiment.name, experiment)
+    return list(found.values())
+
+
+def _canonical(value: dict) -> str:
+    import json
+
+    return json.dumps(value, sort_keys=True)
+
+
+def _of_task(common: Configuration, task: PlannedTask, prompts: Prompts, data_dir: str | None) -> Configuration:
+    row = task.row
+    content = data.data_hash(row, data_dir)
+    if task.num_fewshot and row.fewshot_split and (examples := data.find_file(row, data_dir, row.fewshot_split)):
+        content += f" few-shot {data.data_hash(replace(row, file=str(examples)), None)}"
+    return replace(
+        common,
+        task_version=f"{row.repo} {row.version}" if row.source else str(row.version),
+        data_hash=content,
+        prompt_template=prompts.texts.get(row.template),
+        num_fewshot=task.num_fewshot,
+    )
+
+
+def describe(sweep: Sweep, unfinished: list[Experiment]) -> list[str]:
+    """What --dry_run prints: the experiments by task, and how much there is to do; the last line is for programs."""
+    lines = [f"model {printable(sweep.model.name)} ({printable(sweep.model.weights)})"]
+    completions = tokens = 0
+    for task in sweep.tasks:
+        todo = [experiment for experiment in unfinished if experiment.task == task.name]
+        total = sum(experiment.task == task.name for experiment in sweep.experiments)
+        asked = f"{task.asked} problems" if task.asked else "problems known to the hub only"
+        lines.append(f"  {task.name}: {total} experiments, {total - len(todo)} finished, {asked}")
+        completions += task.asked * len(todo)
+        tokens += sum(task.asked * experiment.configuration.max_new_tokens for experiment in todo)
+    return [
+        *lines,
+        f"dry run: completions={completions} max_tokens={tokens} disk_gb={tokens * BYTES_A_TOKEN / 1e9:.3f}",
+    ]
+
+
+BYTES_A_TOKEN = 12  # journal, details and CSV of a finished experiment, per generated token

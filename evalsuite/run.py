@@ -1,0 +1,299 @@
+"""One call of main.py after planning: generate fused, grade meanwhile, save."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evalsuite import manifest, provenance
+from evalsuite.claims import Claims
+from evalsuite.endpoint import open_endpoint
+from evalsuite.engine.client import Request
+from evalsuite.engine.server import EngineDied, Server
+from evalsuite.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RunError, UserError
+from evalsuite.files import printable
+from evalsuite.generate import Generation, Limits
+from evalsuite.grade.entry import render
+from evalsuite.grade.jobs import Graded, GradeJob, Workers
+from evalsuite.identity import Experiment, path_part, request_seed
+from evalsuite.journal import Completion, Journal, Syncer
+from evalsuite.plan import Sweep
+from evalsuite.progress import Progress, Status
+from evalsuite.render import Prompt, Rendered, RenderJob
+from evalsuite.schedule import Item, Lengths, Queue
+
+SLACK = 8  # requests in flight beyond what the engine runs, so that it never waits for the next
+
+
+class Run:
+    """The state of one sweep on its way."""
+
+    def __init__(self, sweep: Sweep, todo: list[Experiment], claims: Claims) -> None:
+        args = sweep.args
+        self.sweep, self.todo, self.claims, self.args = sweep, todo, claims, args
+        stamp = f"{path_part(sweep.model.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        logs = Path(args.log_dir or Path(args.output_dir) / "logs")
+        self.engine_log, self.grade_log = logs / f"engine-{stamp}.log", logs / f"grading-{stamp}.log"
+        self.status = Status(len(sweep.experiments), done_before=len(sweep.experiments) - len(todo))
+        self.progress = Progress(self.status, logs / f"progress-{stamp}.json")
+        cores = len(os.sched_getaffinity(0))
+        self.workers = Workers(args.grade_jobs or (max(1, cores - 1) if self._own_cpu_engine() else cores))
+        self.server = None if args.base_url or args.regrade else Server(sweep.engine, self.engine_log)
+        self.syncer = Syncer()
+        self.journals = {experiment.name: Journal(sweep.folder / experiment.name) for experiment in todo}
+        self.missing: dict[str, set[str]] = {}
+        self.failed: dict[str, list[str]] = {experiment.name: [] for experiment in todo}
+        self.grading: set[asyncio.Task] = set()
+        self.errors: list[str] = []
+        self.lengths = Lengths()
+        self.provenance = provenance.provenance()
+        self.circumstances: dict[str, Any] = {}
+        self.prompts: dict[str, list[Prompt]] = {}
+        self.generation: Generation | None = None
+
+    def _own_cpu_engine(self) -> bool:
+        return self.sweep.engine.device == "cpu" and not self.args.base_url
+
+    async def go(self) -> int:
+        """Run to the end; returns the exit code. What is finished is saved whatever happens."""
+        self.workers.warm_up()
+        self.progress.start()
+        try:
+            had = {experiment.name: self._journaled(experiment) for experiment in self.todo}
+            if self.server is not None and self._engine_will_be_needed(had):
+                self.server.launch()
+            rendered = await self._render()
+            queue = self._queue(rendered, had)
+            self._grade_complete()
+            if len(queue):
+                await self._generate(queue, rendered)
+            await self._finish_grading()
+        except asyncio.CancelledError:
+            self._stop_now()
+            raise
+        except (RunError, UserError):
+            await self._finish_grading()
+            raise
+        finally:
+            await self._close()
+        return EXIT_FAILED if self.errors else EXIT_OK
+
+    def _journaled(self, experiment: Experiment) -> set[str]:
+        """Problems already answered; their lengths help to order the rest."""
+        journal = self.journals[experiment.name]
+        answered = set()
+        for one in journal.read():
+            answered.add(one.problem)
+            self.lengths.add(experiment.task, one.problem, one.output_tokens)
+        if journal.torn:
+            self.progress.say(f"{experiment.name}: {journal.torn} torn line(s) of the journal dropped")
+        return answered
+
+    def _engine_will_be_needed(self, had: dict[str, set[str]]) -> bool:
+        """Whether to start the engine before the prompts are known: not when all may be journaled already."""
+        return any(len(had[one.name]) < max(1, self.sweep.task_of(one).asked) for one in self.todo)
+
+    async def _render(self) -> Rendered:
+        sweep, args = self.sweep, self.args
+        self.status.phase = "loading tasks and model"
+        system = args.system_prompt if args.system_prompt is not None else sweep.prompts.system
+        job = RenderJob(
+            specs=tuple(dict.fromkeys(sweep.task_of(one).spec for one in self.todo)),
+            table_path=args.custom_tasks_directory,
+            data_dir=args.data_dir,
+            selection=sweep.selection,
+            tokenizer=None if sweep.chat else sweep.model.folder,
+            use_chat_template=args.use_chat_template,
+            system_prompt=system or None,
+            chat_template_kwargs=args.chat_template_kwargs,
+            trust_remote_code=args.trust_remote_code,
+        )
+        rendered = await self.workers.call(render, job, self.grade_log)
+        self.prompts = rendered.prompts
+        return rendered
+
+    def _queue(self, rendered: Rendered, had: dict[str, set[str]]) -> Queue:
+        """Requests for all that is missing, one group a seed position. Raises UserError for a prompt that is too long."""
+        positions: dict[int, list[Item]] = {}
+        for experiment in self.todo:
+            task = self.sweep.task_of(experiment)
+            prompts = rendered.prompts[task.spec]
+            had_now = had[experiment.name]
+            missing = [] if self.args.regrade else [one for one in prompts if one.problem not in had_now]
+            self.missing[experiment.name] = {one.problem for one in missing}
+            self.status.asked += len(missing) + len(had_now)
+            self.status.had += len(had_now)
+            group = positions.setdefault(task.seeds.index(experiment.seed), [])
+            group += [self._item(experiment, prompt, float(task.row.expected_tokens)) for prompt in missing]
+        return Queue(deque(positions[key] for key in sorted(positions) if positions[key]), self.lengths)
+
+    def _item(self, experiment: Experiment, prompt: Prompt, expected: float) -> Item:
+        configuration = experiment.configuration
+        if prompt.stop and not configuration.stop:  # a task's own stop sequences
+            configuration = replace(configuration, stop=prompt.stop)
+        room = configuration.max_new_tokens
+        limit = configuration.max_model_length
+        if prompt.ids and limit is not None:
+            room = min(room, limit - len(prompt.ids))
+        if room < 1:
+            raise UserError(
+                f"{experiment.task}: the prompt of problem {prompt.problem} has {len(prompt.ids)} tokens and does not "
+                f"fit into --max_model_length {limit}; raise it (prompts are never cut)"
+            )
+        seed = request_seed(experiment.seed, experiment.task, prompt.problem)
+        request = Request(prompt.problem, 0, seed, room, prompt.ids, prompt.messages)
+        return Item(experiment, configuration, request, expected)
+
+    async def _generate(self, queue: Queue, rendered: Rendered) -> None:
+        args = self.args
+        if self.server is not None:
+            if not self.server.alive and self.server.starts == 0:
+                self.server.launch()
+            try:
+                await self.server.ready()
+            except EngineDied as error:
+                raise RunError(f"the engine did not start: {error}") from error
+        endpoint, version = await open_endpoint(args, self.sweep, self.server, rendered.eos_texts)
+        self.circumstances = provenance.circumstances(self.sweep.engine, args.base_url, version)
+        concurrency = args.max_num_seqs * args.data_parallel_size
+        limits = Limits(
+            args.engine_restarts, args.stall_seconds, args.allow_broken, concurrency + max(SLACK, concurrency // 8)
+        )
+        self.generation = Generation(
+            queue,
+            endpoint,
+            limits,
+            self._on_completion,
+            self._on_failure,
+            self.progress.say,
+            self.server,
+            args.request_timeout,
+        )
+        self.status.phase, self.status.generation_began = "generating", time.monotonic()
+        self.status.counters = self.generation.counters
+        await self.generation.run()
+        if self.server is not None:
+            await asyncio.to_thread(self.server.stop)
+
+    def _on_completion(self, item: Item, completion: Completion) -> None:
+        """Journal a completion at once; grade its experiment when it was the last."""
+        journal = self.journals[item.experiment.name]
+        journal.append(completion)
+        self.syncer.touch(journal)
+        self.lengths.add(item.experiment.task, completion.problem, completion.output_tokens)
+        self._settle(item)
+
+    def _on_failure(self, item: Item, reason: str) -> None:
+        name = item.experiment.name
+        self.failed[name].append(item.request.problem)
+        self.status.failed += 1
+        self.errors.append(f"{name}: problem {item.request.problem}: {printable(reason)}")
+        self.progress.say(self.errors[-1])
+        self._settle(item)
+
+    def _settle(self, item: Item) -> None:
+        missing = self.missing[item.experiment.name]
+        missing.discard(item.request.problem)
+        if not missing:
+            self.journals[item.experiment.name].close()
+            self._grade(item.experiment)
+
+    def _grade_complete(self) -> None:
+        """Grade what has all its completions from an earlier run (or, with --regrade, everything)."""
+        for experiment in self.todo:
+            if not self.missing[experiment.name]:
+                self._grade(experiment)
+
+    def _grade(self, experiment: Experiment) -> None:
+        folder = self.sweep.folder / experiment.name
+        task = self.sweep.task_of(experiment)
+        before = manifest.read(folder) or {}
+        circumstances = self.circumstances or before.get("circumstances", {})
+        came_from = self.provenance if self.circumstances else before.get("provenance", self.provenance)
+        restarts = self.generation.counters.restarts if self.generation else came_from.get("engine_restarts", 0)
+        job = GradeJob(
+            folder=folder,
+            spec=task.spec,
+            table_path=self.args.custom_tasks_directory,
+            data_dir=self.args.data_dir,
+            manifest=manifest.base(experiment, circumstances, came_from | {"engine_restarts": restarts}),
+            prompts=tuple(self.prompts[task.spec]),
+            selection=manifest.selection_json(self.sweep),
+            log=self.grade_log,
+            failed=tuple(self.failed[experiment.name]),
+        )
+        self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
+
+    async def _await_grade(self, job: GradeJob) -> None:
+        graded: Graded = await self.workers.grade(job)
+        self.claims.release(job.folder)
+        if graded.error is not None:
+            self.errors.append(f"{graded.name}: grading failed: {graded.error}")
+            self.progress.say(self.errors[-1])
+            return
+        self.status.graded[graded.name] = graded.scores
+        shown = ", ".join(f"{name} {score:.3f}" for name, score in graded.scores.items())
+        self.progress.say(f"graded {graded.name}: {shown} ({graded.num_samples} problems)")
+
+    async def _finish_grading(self) -> None:
+        self.status.phase = "grading"
+        while self.grading:
+            done, self.grading = await asyncio.wait(self.grading, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    def _stop_now(self) -> None:
+        for task in self.grading:
+            task.cancel()
+        self.workers.kill()
+
+    async def _close(self) -> None:
+        for journal in self.journals.values():
+            with contextlib.suppress(OSError):
+                journal.close()
+        self.syncer.stop()
+        if self.server is not None:
+            await asyncio.to_thread(self.server.stop)
+        await self.progress.stop()
+        self.workers.kill()
+
+
+async def run(sweep: Sweep) -> int:
+    """Run a sweep's unfinished experiments. Returns the exit code; a signal ends it cleanly with 130."""
+    claims = Claims(sweep)
+    try:
+        todo = await claims.take()
+        if not todo:
+            return claims.exit_code()
+        code = await _interruptible(Run(sweep, todo, claims))
+        return code or claims.exit_code()
+    finally:
+        claims.close()
+
+
+async def _interruptible(sweep_run: Run) -> int:
+    """The first SIGINT or SIGTERM ends the run cleanly, the second at once; the supervisor clears up either way."""
+    task = asyncio.get_running_loop().create_task(sweep_run.go())
+    signals: list[int] = []
+
+    def on_signal(number: int) -> None:
+        signals.append(number)
+        if len(signals) > 1:
+            os._exit(EXIT_INTERRUPTED)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not signals:
+            raise
+        kept = sweep_run.status.finished
+        print(f"main.py: stopped; {kept} completions are kept: run the same command again to go on", flush=True)
+        return EXIT_INTERRUPTED

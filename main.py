@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Evaluate one model on tasks and seeds with lighteval on vLLM: one engine, one queue, every completion kept.
+
+python main.py --model models/SmolLM2-135M-Instruct --task demo_arithmetic --seed 0-1 --use_chat_template \
+    --max_new_tokens 256 --max_model_length 2048
+"""
+
+import sys
+
+from evalsuite.errors import EXIT_OK, command
+
+
+@command("main.py")
+def main(argv: list[str] | None = None) -> int:
+    from evalsuite.arguments import parse
+
+    args = parse(argv)
+
+    from evalsuite.claims import unfinished
+    from evalsuite.plan import describe, plan
+
+    sweep = plan(args)
+    if args.dry_run:
+        print("\n".join(describe(sweep, unfinished(sweep))))
+        return EXIT_OK
+
+    import asyncio
+
+    from evalsuite.run import run
+
+    return asyncio.run(run(sweep))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
