@@ -118,7 +118,7 @@ class Run:
         return rendered
 
     def _queue(self, rendered: Rendered, had: dict[str, set[str]]) -> Queue:
-        """Requests for all that is missing, one group a seed position. Raises UserError for a prompt that is too long."""
+        """Requests for all that is missing, one group a seed position. UserError for a prompt that is too long."""
         positions: dict[int, list[Item]] = {}
         for experiment in self.todo:
             task = self.sweep.task_of(experiment)
