@@ -31,6 +31,7 @@ class Status:
     counters: Counters = field(default_factory=Counters)
     began: float = field(default_factory=time.monotonic)
     generation_began: float | None = None
+    engine_start_seconds: float | None = None  # from launching the engine until it answered
 
     @property
     def finished(self) -> int:
@@ -67,6 +68,7 @@ class Status:
             "seconds": round(time.monotonic() - self.began, 1),
             "running": counters.running,
             "waiting": counters.waiting,
+            "engine_start_seconds": self.engine_start_seconds,
             "restarts": counters.restarts,
             "retries": counters.retries,
             "failed": self.failed,

@@ -158,6 +158,7 @@ class Run:
                 await self.server.ready()
             except EngineDied as error:
                 raise RunError(f"the engine did not start: {error}") from error
+            self.status.engine_start_seconds = self.server.started_seconds
         endpoint, version = await open_endpoint(args, self.sweep, self.server, rendered.eos_texts)
         self.circumstances = provenance.circumstances(self.sweep.engine, args.base_url, version)
         concurrency = args.max_num_seqs * args.data_parallel_size

@@ -50,6 +50,7 @@ class Server:
         self.options, self.log, self.start_seconds = options, log, start_seconds
         self.starts = 0
         self.started_seconds = 0.0
+        self._launched = 0.0
         self._leash: Leash | None = None
 
     @property
@@ -70,6 +71,7 @@ class Server:
         except OSError as error:
             raise RunError(f"cannot start the engine: {error}; check {self.log.parent}") from error
         self.starts += 1
+        self._launched = time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -82,7 +84,7 @@ class Server:
 
     async def ready(self) -> None:
         """Return when /health answers 200. Raises EngineDied when the process ends or takes too long."""
-        began = time.monotonic()
+        began = self._launched
         async with aiohttp.ClientSession(connector=self.connector()) as session:
             while self.alive:
                 try:
