@@ -20,6 +20,10 @@ def main(argv: list[str] | None = None) -> int:
     from evalsuite.plan import describe, plan
 
     sweep = plan(args)
+    if args.rescore_at and not args.dry_run:
+        from evalsuite.rescore import derive
+
+        sweep = derive(sweep, args.rescore_at)
     if args.dry_run:
         print("\n".join(describe(sweep, unfinished(sweep))))
         return EXIT_OK

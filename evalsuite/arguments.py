@@ -120,6 +120,9 @@ def _server(group: Any) -> None:
 def _run(group: Any) -> None:
     group.add_argument("--overwrite", action="store_true", help="start afresh; the old folders are moved aside")
     group.add_argument("--regrade", action="store_true", help="grade finished experiments again; starts no engine")
+    group.add_argument(
+        "--rescore_at", type=positive, metavar="N", help="score finished experiments as if cut at N tokens; no engine"
+    )
     group.add_argument("--wait", action="store_true", help="wait for experiments that another run holds")
     group.add_argument(
         "--allow_broken", action="store_true", help="go on with a model whose answers are empty or cut off"

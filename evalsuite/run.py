@@ -43,7 +43,9 @@ class Run:
         self.progress = Progress(self.status, logs / f"progress-{stamp}.json")
         cores = len(os.sched_getaffinity(0))
         self.workers = Workers(args.grade_jobs or (max(1, cores - 1) if self._own_cpu_engine() else cores))
-        self.server = None if args.base_url or args.regrade else Server(sweep.engine, self.engine_log)
+        self.server = (
+            None if args.base_url or args.regrade or args.rescore_at else Server(sweep.engine, self.engine_log)
+        )
         self.syncer = Syncer()
         self.journals = {experiment.name: Journal(sweep.folder / experiment.name) for experiment in todo}
         self.missing: dict[str, set[str]] = {}
@@ -124,7 +126,7 @@ class Run:
             task = self.sweep.task_of(experiment)
             prompts = rendered.prompts[task.spec]
             had_now = had[experiment.name]
-            missing = [] if self.args.regrade else [one for one in prompts if one.problem not in had_now]
+            missing = [] if self.grade_only else [one for one in prompts if one.problem not in had_now]
             self.missing[experiment.name] = {one.problem for one in missing}
             self.status.asked += len(missing) + len(had_now)
             self.status.had += len(had_now)
