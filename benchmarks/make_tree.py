@@ -38,13 +38,12 @@ class Problems:
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     problems = {task: make_problems(task) for task in arguments.tasks}
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     completions = 0
     for model in range(arguments.first, arguments.first + arguments.models):
         skill = np.random.default_rng([1, model]).normal(1.0, 0.8)
         for task in arguments.tasks:
-            completions += write_task(
-                arguments.folder, f"model-{model:02d}", skill, task, problems[task], arguments.seeds
-            )
+            completions += write_task(arguments.folder, f"model-{model:02d}", skill, task, problems[task], seeds)
     experiments = arguments.models * len(arguments.tasks) * arguments.seeds
     print(f"{experiments} experiments, {completions} completions in {arguments.folder}")
     return 0
@@ -56,6 +55,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=int, default=60)
     parser.add_argument("--first", type=int, default=0, help="number of the first model (default 0)")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--tasks", nargs="+", choices=SIZES, default=list(SIZES))
     return parser.parse_args(argv)
 
@@ -66,9 +66,9 @@ def make_problems(task: str) -> Problems:
     return Problems(hashes, rng.normal(rng.uniform(-1, 1.5), 1.5, len(hashes)))
 
 
-def write_task(folder: Path, model: str, skill: float, task: str, problems: Problems, seeds: int) -> int:
+def write_task(folder: Path, model: str, skill: float, task: str, problems: Problems, seeds: range) -> int:
     """Write one model's experiments on a task; returns the number of completions."""
-    for seed in range(seeds):
+    for seed in seeds:
         configuration = Configuration(
             weights=hashlib.sha256(model.encode()).hexdigest(),
             task_version="1",
@@ -79,7 +79,7 @@ def write_task(folder: Path, model: str, skill: float, task: str, problems: Prob
         )
         experiment = Experiment(model, task, seed, configuration)
         write_experiment(folder / path_part(model) / experiment.name, experiment, skill, problems)
-    return seeds * len(problems.hashes)
+    return len(seeds) * len(problems.hashes)
 
 
 def write_experiment(folder: Path, experiment: Experiment, skill: float, problems: Problems) -> None:

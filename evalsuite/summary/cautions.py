@@ -21,13 +21,13 @@ def cautions(grid: Grid, row: dict[str, Any]) -> list[str]:
     ]
 
 
-def rates(row: dict[str, Any]) -> list[str]:
-    """Truncation and no answer above 5 %; also the short notes of the table on the screen.
+def rates(row: dict[str, Any], cut: str = "truncated", silent: str = "without an answer") -> list[str]:
+    """Truncation and no answer above 5 %, in the given words.
 
     >>> rates({"truncated_rate": 0.12, "no_answer_rate": float("nan")})
     ['12 % truncated']
     """
-    named = (("truncated_rate", "truncated"), ("no_answer_rate", "without an answer"))
+    named = (("truncated_rate", cut), ("no_answer_rate", silent))
     return [f"{100 * row[key]:.0f} % {words}" for key, words in named if row[key] > LIMIT]
 
 

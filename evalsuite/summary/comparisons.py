@@ -56,7 +56,12 @@ def _notes(row: dict[str, Any], most: int, conditions: str) -> list[str]:
     notes = [f"conditions differ: {conditions}"] if conditions else []
     notes += [f"problem sets differ: {row['n_problems']} of {most} shared"] if row["n_problems"] < most else []
     notes += ["one seed: the noise on these very problems is unknown"] if np.isnan(row["stderr_these_problems"]) else []
-    return notes + (["one shared problem: nothing is known of others"] if row["n_problems"] == 1 else [])
+    notes += ["one shared problem: nothing is known of others"] if row["n_problems"] == 1 else []
+    if row["difference"] and row["stderr"] == 0:
+        notes.append("all differences are equal: the interval has no width, p is the sign-flip test's")
+    if row["difference"] and row["stderr_these_problems"] == 0:
+        notes.append("no problem's seeds disagree: p on these very problems is by the variance pooled over both")
+    return notes
 
 
 def _across_tasks(found: list[Pairs]) -> None:

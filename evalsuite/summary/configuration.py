@@ -83,6 +83,7 @@ def reasons(grid: Grid, metric: str, scores: NDArray[np.float64]) -> list[str]:
     found = ["no whole seed yet"] if not k.size else []
     found += ["one seed: its noise is unknown"] if k.size and k.max() == 1 else []
     found += ["one problem: nothing is known of others"] if k.size == 1 else []
+    found += ["all problems alike: the t interval has no width, read Wilson's"] if clustered_stderr(scores) == 0 else []
     found += ["scores between 0 and 1: no pass@k, pass^k, maj@k, Wilson interval"] if not is_binary(scores) else []
     found += ["answers not recorded: no maj@k"] if k.size and grid.answers(metric) is None else []
     if k.size and k.min() < k.max():

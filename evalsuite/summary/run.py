@@ -1,5 +1,6 @@
 """What analyze_summary.py does: over an output folder, or for one results file."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def run_folder(folder: Path, baseline: str | None, requirement: Requirement | No
     holds, lines = requirement.check(summary) if requirement else (True, [])
     write_folder(folder, summary)
     _write_tables(folder, summary)
+    with contextlib.suppress(AttributeError):  # not every stand-in for a stream can
+        sys.stdout.reconfigure(errors="replace")  # "±" on an ASCII terminal is no reason to fail
     show(summary, sys.stdout)
     print(f"\nwrote {folder}/model_comparison.csv, comparison_results.json, tables/, and three files a model")
     for line in lines:

@@ -1,7 +1,8 @@
 """The summary on the screen: one table, then the comparisons that hold and those that do not, then warnings."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from evalsuite.files import printable
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 AT_A_GLANCE = 60  # rows; beyond that one row a model, means only
 LINES = 8  # of a list of comparisons or warnings
 MIN_WIDTH, MAX_WIDTH = 80, 110
+NAMES, NUMBERS = 14, 54  # columns that names get at least, and that the numbers need
 _GLUE = "\u2060"  # a character that text does not hold
 _LEGEND = (
-    "± seeds: standard deviation over seeds, the noise of re-running. {level}: interval for problems like these, the"
-    " noise of the problems' choice."
+    "±: standard deviation over seeds, the noise of re-running. {level}: interval for problems like these, the noise of"
+    " the problems' choice. Beside a task its number of problems; cut: truncated, silent: without an answer."
 )
 _SHORT_LEGEND = (
     "! marks truncation or no answer above 5 %. Both error bars are in tables/results.md, averages over tasks in"
@@ -34,9 +36,11 @@ def show(summary: Summary, stream: TextIO) -> None:
     console = make_console(stream)
     level = f"{100 * summary.options.confidence:g} %"
     glance = len(summary.entries) <= AT_A_GLANCE
-    console.print(_results(summary, level) if glance else _matrix(summary))
+    tables = [_results(summary, level, console.width - NUMBERS)] if glance else _matrices(summary, console.width)
+    for table in tables:
+        console.print(table)
+        console.print()
     metrics = ", ".join(dict.fromkeys(summary.primary(task) for task in summary.tasks))
-    console.print()
     say(console, f"{metrics} in percent. {_LEGEND.format(level=level) if glance else _SHORT_LEGEND}")
     if summary.macro and glance:
         console.print()
@@ -56,8 +60,6 @@ def make_console(stream: TextIO) -> "Console":
 
 def say(console: "Console", text: str, style: str = "", item: bool = False) -> None:
     """Print a paragraph that wraps at the width; an item of a list hangs from a dash."""
-    from textwrap import wrap
-
     from rich.text import Text
 
     first, rest = ("  - ", "    ") if item else ("", "")
@@ -72,62 +74,79 @@ def _table(columns: Iterable[tuple[str, str]]) -> "Table":
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=justify == "right" and len(name) < 14)
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name == "model" or justify == "right")
     return table
 
 
-def _results(summary: Summary, level: str) -> "Table":
+def _results(summary: Summary, level: str, room: int) -> "Table":
     """A section a task, a row a configuration; published numbers last."""
     places = {task: standings(summary, task) for task in summary.tasks}
     against = (["vs base"] if summary.baseline else ["vs best"]) if any(places.values()) else []
-    columns = [("model", "left"), ("seeds", "right"), ("mean", "right"), ("± seeds", "right"), (level, "right")]
+    columns = [("model", "left"), ("seeds", "right"), ("mean", "right"), ("±", "right"), (level, "right")]
     table = _table([*columns, *((name, "left") for name in against), ("notes", "left")])
+    blank = [""] * len(against)
     for task in summary.tasks:
-        table.add_row(printable(task), *[""] * (4 + len(against)), _section(summary, task), style="bold")
+        table.add_row(_name(_section(summary, task), room, 0), style="bold")
         for entry in summary.peers(task):
             row, place = summary.row(entry), [places[task].get(entry.key, "")] if against else []
             numbers = percent(row["mean_accuracy"]), percent(row["std_accuracy"]), interval(row)
             remarks = ", ".join(_remarks(summary, entry))
-            table.add_row(f"  {printable(entry.label)}", str(row["n_seeds"]), *numbers, *place, remarks)
+            table.add_row(_name(entry.label, room), str(row["n_seeds"]), *numbers, *place, remarks)
         for one in (one for one in summary.references if one.task == task):
             numbers = percent(one.mean), percent(one.standard_deviation), ""
-            table.add_row(f"  {printable(one.label)}", str(one.seeds or ""), *numbers, *[""] * len(against), "unpaired")
+            table.add_row(_name(one.label, room), str(one.seeds or ""), *numbers, *blank, "unpaired")
         table.add_section()
     return table
 
 
+def _name(label: str, room: int, indent: int = 2) -> str:
+    """A name that leaves room for the numbers: a long one goes on in the next line, broken after - / _ or a space."""
+    lines = [" " * indent]
+    for part in re.findall(rf"[^-/_ ]{{1,{max(room - 5, 1)}}}[-/_ ]?|[-/_ ]", printable(label, 1000)):
+        if len(lines[-1]) + len(part) > room:
+            lines.append(" " * (indent + 2))
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def _section(summary: Summary, task: str) -> str:
+    """A task, its number of problems, and its metric where not all show the same."""
     sizes = sorted({summary.row(entry)["n_problems"] for entry in summary.peers(task)})
     counted = f"{sizes[-1]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     mixed = len({summary.primary(task) for task in summary.tasks}) > 1
-    return f"{counted} problem{'s' * (sizes[-1] != 1)}{f', {printable(summary.primary(task))}' * mixed}"
+    return f"{task} ({counted}{f', {summary.primary(task)}' * mixed})"
 
 
 def _remarks(summary: Summary, entry: Entry) -> list[str]:
     row = summary.row(entry)
     metric = [row["metric"]] if row["metric"] != summary.primary(entry.task) else []
-    return [*metric, *rates(row), *(["provisional"] if entry.provisional else [])]
+    return [*metric, *rates(row, "cut", "silent"), *(["provisional"] if entry.provisional else [])]
 
 
-def _matrix(summary: Summary) -> "Table":
-    """One row a model, one column a task: the means."""
-    table = _table([("model", "left"), *((task, "right") for task in summary.tasks)])
-    labels: dict[str, dict[str, Entry]] = {}
+def _matrices(summary: Summary, width: int) -> Iterator["Table"]:
+    """One row a model, one column a task: the means. Tasks that do not fit beside the others get a further table."""
+    groups: list[list[str]] = [[]]
+    for task in summary.tasks:
+        if sum(max(len(one), 6) + 2 for one in [*groups[-1], task]) > width - NAMES and groups[-1]:
+            groups.append([])
+        groups[-1].append(task)
+    for tasks in groups:
+        yield _matrix(summary, tasks, width - sum(max(len(task), 6) + 2 for task in tasks))
+
+
+def _matrix(summary: Summary, tasks: list[str], room: int) -> "Table":
+    table = _table([("model", "left"), *((task, "right") for task in tasks)])
+    labels: dict[str, dict[str, str]] = {}
     for entry in sorted(summary.entries, key=lambda entry: entry.order):
-        labels.setdefault(entry.label, {})[entry.task] = entry
-    for label, own in labels.items():
-        table.add_row(printable(label), *(_mean(summary, own.get(task)) for task in summary.tasks))
-    published: dict[str, dict[str, str]] = {}
+        labels.setdefault(entry.label, {})[entry.task] = _mean(summary, entry)
     for one in summary.references:
-        published.setdefault(one.label, {})[one.task] = percent(one.mean)
-    for label, means in published.items():
-        table.add_row(printable(label), *(means.get(task, "") for task in summary.tasks))
+        labels.setdefault(one.label, {})[one.task] = percent(one.mean)
+    for label, means in labels.items():
+        table.add_row(_name(label, room, 0), *(means.get(task, "") for task in tasks))
     return table
 
 
-def _mean(summary: Summary, entry: Entry | None) -> str:
-    if entry is None:
-        return ""
+def _mean(summary: Summary, entry: Entry) -> str:
     row = summary.row(entry)
     return percent(row["mean_accuracy"]) + ("!" if rates(row) else "")
 
@@ -142,7 +161,7 @@ def _macro(summary: Summary, level: str) -> "Table":
     table = _table(columns)
     for row in summary.macro:
         ends = span(row["bootstrap_low"], row["bootstrap_high"])
-        table.add_row(f"  {printable(row['label'])}", str(row["n_tasks"]), percent(row["macro_accuracy"]), ends)
+        table.add_row(_name(row["label"], 40), str(row["n_tasks"]), percent(row["macro_accuracy"]), ends)
     return table
 
 

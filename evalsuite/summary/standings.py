@@ -83,20 +83,24 @@ def _open(row: dict[str, Any]) -> str:
 
 
 def settling(row: dict[str, Any]) -> str:
-    """What would settle a difference of the size seen: seeds, else problems.
+    """What would settle a difference of the size seen, were it the only comparison: seeds, else problems.
 
-    >>> settling({"seeds_to_settle": "24", "problems_to_settle": "90"})
+    >>> seeds = {"a_n_seeds": 10, "b_n_seeds": 10}
+    >>> settling({"seeds_to_settle": "24", "problems_to_settle": "90", **seeds})
     'settled by 24 seeds, or 90 problems'
-    >>> settling({"seeds_to_settle": "none: too few problems", "problems_to_settle": "900"})
+    >>> settling({"seeds_to_settle": "none: too few problems", "problems_to_settle": "900", **seeds})
     'settled by no number of seeds, by 900 problems'
+    >>> settling({"seeds_to_settle": "7", "problems_to_settle": "21", **seeds})
+    'these seeds would settle it alone, not among so many comparisons'
     """
     seeds, problems = row["seeds_to_settle"], row["problems_to_settle"]
-    if problems.startswith("none") or not problems:
+    if not problems.isdecimal():
         return "no difference seen" if problems else "nothing known of what would settle it"
-    if not seeds:
-        return f"settled by {problems} problems"
-    return f"settled by no number of seeds, by {problems} problems" if seeds.startswith("none") else (
-        f"settled by {seeds} seeds, or {problems} problems")  # fmt: skip
+    if seeds.isdecimal() and int(seeds) <= min(row["a_n_seeds"], row["b_n_seeds"]):
+        return "these seeds would settle it alone, not among so many comparisons"
+    if seeds.isdecimal():
+        return f"settled by {seeds} seeds, or {problems} problems"
+    return f"settled by no number of seeds, by {problems} problems" if seeds else f"settled by {problems} problems"
 
 
 def probability(p: float) -> str:
