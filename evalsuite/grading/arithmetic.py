@@ -55,7 +55,7 @@ def structure(node: Node) -> str:
     if node and node[0] in ("add", "mul"):
         return f"{node[0]}({','.join(sorted(structure(part) for part in node[1]))})"
     if node and node[0] == "num":
-        return str(node[1])
+        return digits(node[1], 20)
     return f"({','.join(structure(part) for part in node)})"
 
 
@@ -71,6 +71,13 @@ def times(left: Value, right: Value) -> Value:
             raise Absurd("too large")
         return left * right
     return floating(left) * floating(right)
+
+
+def quotient(above: Value, below: Value) -> Value:
+    """Raises Undecidable for a zero below."""
+    if below == 0:
+        raise Undecidable("division by zero")
+    return times(above, 1 / below)
 
 
 def _bits(number: Fraction) -> int:

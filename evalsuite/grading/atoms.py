@@ -29,6 +29,13 @@ _BASES = {
 OPENING, CLOSING = frozenset(("(", "[", "{{", "{", "|(")), frozenset((")", "]", "}}", "}", "|)"))
 
 
+def marked(mark: str, node: Node, *unit: str) -> Node:
+    """A unit or mark after a list belongs to each of its members."""
+    if node[0] == "seq":
+        return (*node[:2], tuple(marked(mark, part, *unit) for part in node[2]), *node[3:])
+    return (mark, node, *unit)
+
+
 class Atoms(Primaries, Functions, Brackets):
     """The lower half of the parser; `sequence`, `item`, `additive` and `setexpr` come from its subclass."""
 
@@ -87,7 +94,7 @@ class Atoms(Primaries, Functions, Brackets):
                     token and token[1] in ("percent", "pct", "percentage") and token[0] != "cmd"
                 ):
                     self.next()
-                    node = ("pct", node)
+                    node = marked("pct", node)
                 elif token == ("op", "'"):
                     self.next()
                     node = ("sym", f"{node[1]}'") if node[0] in ("sym", "con") else ("call", "prime", (node,))
@@ -96,7 +103,7 @@ class Atoms(Primaries, Functions, Brackets):
                     token and token[1] in ("degree", "degrees", "deg") and token[0] != "cmd"
                 ):
                     self.next()
-                    node = ("deg", node)
+                    node = marked("deg", node)
                 else:
                     return node
             raise Unreadable("too many marks on one factor")
@@ -108,7 +115,7 @@ class Atoms(Primaries, Functions, Brackets):
             token == ("op", "{") and self.peek(1) == ("cmd", "circ") and self.peek(2) == ("op", "}")
         ):
             self.index += 1 if token[0] == "cmd" else 3
-            return ("deg", base)
+            return marked("deg", base)
         if token == ("op", "'") or (token == ("op", "{") and self.peek(1) == ("op", "'")):
             return base if token[0] == "op" and token[1] == "'" else self.primes(base)
         if base == ("con", "e") or base[0] != "sym" or token not in (("op", "*"), ("op", "+"), ("op", "-")):

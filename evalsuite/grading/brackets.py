@@ -120,7 +120,7 @@ class Brackets:
         inside = [token for token in self.tokens[self.index : end] if token != ("op", "&")]
         kept = [
             token
-            for token, after in zip(inside, [*inside[1:], ("", "")], strict=True)
+            for token, after in zip(inside, (*inside[1:], ("", "")), strict=False)
             if token[1] != "\\\\" or after[1] not in ("=", "+", "-")
         ]
         self.tokens[self.index : end] = kept

@@ -1,6 +1,6 @@
 """Answer classes: a text for each answer, equal for answers that `verify` holds equal, for maj@k to vote over."""
 
-from evalsuite.grading.arithmetic import Undecidable, digits, structure
+from evalsuite.grading.arithmetic import Undecidable, digits, quotient, structure
 from evalsuite.grading.compare import single
 from evalsuite.grading.evaluate import letters, value
 from evalsuite.grading.reduce import expanded, head, items, reduced
@@ -90,6 +90,6 @@ def _equation(node: Node) -> str:
     difference = ("add", (node[1], ("neg", node[2])))
     try:
         first, *others = (value(difference, point) for point in (0, 1, 4))
-        return ":".join(digits(other / first, _DIGITS) for other in others)
-    except (Undecidable, ZeroDivisionError):
+        return ":".join(digits(quotient(other, first), _DIGITS) for other in others)
+    except Undecidable:
         return structure(node)

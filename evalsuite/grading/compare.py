@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from evalsuite.grading.arithmetic import Undecidable, close
+from evalsuite.grading.arithmetic import Undecidable, close, quotient
 from evalsuite.grading.evaluate import POINTS, letters, value
 from evalsuite.grading.lists import same_lists
 from evalsuite.grading.reduce import expanded, reduced, substituted
@@ -129,7 +129,7 @@ def _ratio(one: Node, two: Node) -> Fraction | None:
             left, right = value(one, point), value(two, point)
             if left == 0 or right == 0:
                 return None
-            current = right / left
+            current = quotient(right, left)
         except Undecidable:
             continue
         if ratio is not None and not close(ratio, current):
@@ -144,10 +144,12 @@ def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
     if one and two:
         return _ratio(_difference(*one), _difference(*two)) is not None or _same_sides(one, two)
     equation, expression = (one, right) if left[0] == "eq" else (two, left)
-    if left[0] != "eq" or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
+    if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
         return False
     if _holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
         return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
+    if left[0] != "eq":
+        return False
     missing = letters(equation[0]) | letters(equation[1])
     missing -= letters(expression)
     if len(missing) != 1 or not letters(expression):

@@ -56,6 +56,11 @@ def letters(node: Node) -> frozenset[str]:
     return frozenset().union(*(letters(part) for part in node if isinstance(part, tuple))) if node else frozenset()
 
 
+def mentions(node: Node, part: Node) -> bool:
+    """Whether a tree holds another."""
+    return node == part or any(mentions(one, part) for one in node if isinstance(one, tuple))
+
+
 def _settled(node: Node, point: int, rough: Value) -> Value:
     """A tiny value again with more digits: noise shrinks and is zero, a real value stays."""
     if rough == 0:

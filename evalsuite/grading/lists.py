@@ -15,6 +15,8 @@ def same_lists(gold: Node, answer: Node, same: Same) -> bool:
     if left is None or right is None:
         return False
     (left_ordered, ones), (right_ordered, twos) = left, right
+    if len(ones) == len(twos) == 1 and ones[0] in (gold, reduced(gold)) and twos[0] in (answer, reduced(answer)):
+        return False  # no lists at all
     if len(ones) != len(twos) or len(ones) > _MOST_ITEMS:
         return _same_distinct(gold, answer, ones, twos, same) if not left_ordered and not right_ordered else False
     if left_ordered == right_ordered == "brack" or left_ordered == right_ordered == "paren":

@@ -10,7 +10,7 @@ A node is a tuple whose first entry names it:
     ("mod", node, modulus)
 """
 
-from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable
+from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable, marked
 from evalsuite.grading.surface import joined_digits, plain, undelimited
 from evalsuite.grading.tokens import tokens
 from evalsuite.grading.units import MULTIPLIERS, is_unit_word
@@ -206,7 +206,7 @@ class Parser(Atoms):
                 self.next()
                 factors.append(self.number_node(MULTIPLIERS[token[1].lower()]))
             elif self.starts_unit(token) and not self.is_text(factors[-1]):
-                return ("unit", _product(factors), self.unit())
+                return marked("unit", _product(factors), self.unit())
             elif self.is_text(factors[-1]) and len(factors) == 1 and self.starts_factor(token):
                 return ("label", factors[0][1], self.additive())
             elif self.starts_factor(token):

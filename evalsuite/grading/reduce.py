@@ -2,6 +2,7 @@
 
 import itertools
 
+from evalsuite.grading.arithmetic import structure
 from evalsuite.grading.evaluate import letters
 from evalsuite.grading.phrases import droppable
 from evalsuite.grading.words import CALLED
@@ -21,7 +22,7 @@ def reduced(node: Node) -> Node:
         return reduced(node[1])
     if kind == "label":
         return reduced(node[2]) if droppable(node[1]) else node
-    if kind == "unit" and node[1][0] in ("rel", "seq", "label"):
+    if kind == "unit" and node[1][0] in ("rel", "label"):
         return reduced(node[1])
     if kind == "rel":
         return _relation(node)
@@ -111,10 +112,10 @@ def head(node: Node) -> str:
     """The name that an item gives its value, or nothing.
 
     >>> head(("rel", (("sym", "x"), ("num", 5, None)), ("=",)))
-    "('sym', 'x')"
+    '(sym,x)'
     """
     if node[0] == "rel" and set(node[2]) == {"="} and is_name(node[1][0]):
-        return repr(node[1][0])
+        return structure(node[1][0])
     if node[0] == "label":
         return f"label {node[1]}"
     return ""

@@ -35,7 +35,9 @@ def residues(text: str, tree: Node | None) -> tuple[Residues, bool] | None:
     if match and "not" not in said.split():
         return _reduced(int(match.group(1)), ["0"]), True
     for name, residue in (("odd", "1"), ("even", "0")):
-        if re.fullmatch(rf"(?:all )?(?:the )?(?:positive )?{name}(?: (?:positive )?(?:integers|numbers|n))?", said):
+        if re.fullmatch(
+            rf"(?:n is )?(?:all )?(?:positive )?{name}(?: (?:positive )?(?:integers|numbers|n)|(?<=is {name}))", said
+        ):
             return _reduced(2, [residue]), True
     linear = _linear(tree) if tree is not None else None
     return (linear, False) if linear else None
@@ -56,6 +58,8 @@ def _linear(tree: Node) -> Residues | None:
     """`4k + 2 or 4k + 3`: whole multiples of one letter with one factor."""
     found: set[tuple[int, int]] = set()
     for part in items(tree)[:20]:
+        if part[0] not in ("rel", "cond"):
+            return None
         part = reduced(part)
         names = letters(part)
         if len(names) != 1 or next(iter(names)) not in ("k", "m", "n", "t", "j", "l"):

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from evalsuite.grading import units
 from evalsuite.grading.arithmetic import Undecidable, Value, close, floating, is_real, mp, structure
-from evalsuite.grading.evaluate import POINTS, letters, value
+from evalsuite.grading.evaluate import POINTS, letters, mentions, value
 from evalsuite.grading.phrases import droppable
 
 Node = tuple
@@ -132,7 +132,7 @@ def _same_angle(left: Peeled, right: Peeled, tolerance: float | None) -> bool:
     sides = (left, right)
     degrees = next((side for side in sides if side.angle == "deg"), None)
     other = right if degrees is left else left
-    if degrees is None or not (other.angle == "rad" or "('con', 'pi')" in repr(other.core)):
+    if degrees is None or not (other.angle == "rad" or mentions(other.core, ("con", "pi"))):
         return False
     radians = ("mul", (degrees.core, ("con", "pi"), ("inv", ("num", Fraction(180), None))))
     return same_value(radians, other.core, tolerance) if degrees is left else same_value(other.core, radians, tolerance)
@@ -143,6 +143,8 @@ def _same_digits(gold: Node, answer: Node) -> bool:
     gold, answer = (_decimal_numeral(node) for node in (gold, answer))
     if gold[0] == answer[0] == "base":
         return gold[1:] == answer[1:]
+    if "base" not in (gold[0], answer[0]):
+        return same_value(gold, answer)
     written, other = (gold, answer) if gold[0] == "base" else (answer, gold)
     return other[0] == "num" and other[1] == int(written[1])
 
