@@ -40,6 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 @command("analyze_results.py")
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
+    from evalsuite.disagreements import write_all
     from evalsuite.trees.screen import Progress, show
     from evalsuite.trees.tree import read_tree
 
@@ -56,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     for line in show(report, root):
         print(line)
+    for path in write_all(args.results_dir or root):
+        print(f"wrote {path}: completions that the two metrics judge differently")
     return EXIT_FAILED if report.failed else EXIT_OK
 
 
