@@ -304,3 +304,12 @@ def test_help_answers_fast_and_documents_the_exit_codes():
     )
     assert done.returncode == 0 and "Exit codes" in done.stdout
     assert "numpy" not in done.stderr and "rich" not in done.stderr
+
+
+def test_where_every_file_is_bad_each_is_named_and_nothing_written(tmp_path, capsys):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/all_experiments_results.json").write_text("{")
+    assert run(tmp_path, "--baseline", "m") == 1
+    error = capsys.readouterr().err
+    assert "left out m/all_experiments_results.json" in error and "nothing in" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]

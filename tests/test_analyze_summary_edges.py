@@ -328,3 +328,23 @@ def test_hostile_names_reach_neither_the_terminal_nor_latex_raw(tmp_path, capsys
     assert "\x1b" not in out and "[red]x[/red]" in out
     latex = (tmp_path / "tables/results.tex").read_text()
     assert r"evil\textbackslash{}x1b[31m\_\{\$\&\%" in latex and "\x1b" not in latex
+
+
+def test_configurations_that_differ_in_nothing_on_record_are_told_apart_by_their_ids(tmp_path):
+    study.write(tmp_path, "m", *study.seeds("s", *COIN[:2], config_id="x"), *study.seeds("s", *COIN[2:], config_id="y"),
+                *study.seeds("t", *COIN[:2], config_id="x"))  # fmt: skip
+    assert run(tmp_path) == 0
+    row = study.rows(tmp_path / "model_comparison.csv")[0]
+    assert (row["a"], row["b"]) == ("m (x)", "m (y)")
+    assert [one["tasks"] for one in study.loaded(tmp_path / "comparison_results.json")["overall"]] == [["s", "t"]]
+
+
+def test_a_setting_asked_on_several_tasks_is_averaged_with_itself(tmp_path):
+    for name in "mn":
+        hot = {"config_id": "hot", "configuration": {"temperature": 1.0, "data_hash": name}}
+        study.write(tmp_path, name, *study.seeds("s", *COIN[:2]), *study.seeds("t", *COIN[:2]),
+                    *study.seeds("s", *COIN[2:], **hot), *study.seeds("t", *COIN[2:], **hot))  # fmt: skip
+    assert run(tmp_path) == 0
+    found = study.loaded(tmp_path / "comparison_results.json")
+    assert [row["label"] for row in found["overall"]][:1] == ["m (temperature=1, data_hash=m)"]
+    assert len(found["overall"]) == 4 and len(found["overall_comparisons"]) == 6

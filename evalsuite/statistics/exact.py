@@ -73,6 +73,6 @@ def _random_patterns(d: NDArray, flips: int, rng: np.random.Generator) -> NDArra
     """How many of `flips` random sign patterns reach each pair's own sum, in absolute value."""
     reached, bound = np.zeros(len(d), dtype=np.int64), np.abs(d.sum(axis=1)) - _TOLERANCE
     for start in range(0, flips, step := max(1, _CELLS // (len(d) + d.shape[1]))):
-        signs = 1.0 - 2.0 * rng.integers(0, 2, size=(min(step, flips - start), d.shape[1]))
+        signs = 1.0 - 2.0 * rng.integers(0, 2, size=(min(step, flips - start), d.shape[1]), dtype=np.int8)
         reached += (np.abs(d @ signs.T) >= bound[:, None]).sum(axis=1)
     return reached

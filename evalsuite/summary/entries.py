@@ -10,7 +10,7 @@ from evalsuite.summary.cautions import cautions
 from evalsuite.summary.configuration import config_row, seed_row
 from evalsuite.summary.grid import Column, Grid, column, grids
 from evalsuite.summary.read import Model
-from evalsuite.summary.words import TASKS_OWN, differing, differs_in, flat, natural
+from evalsuite.summary.words import BATCHING, TASKS_OWN, differing, differs_in, flat, natural
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Entry:
     task: str
     config_id: str
     label: str  # the model, and what differs where it has several configurations
-    settings: str  # equal for the configurations of several tasks that differ in nothing but the task
+    settings: str  # equal where configurations differ in nothing but what follows from the task
     configuration: dict[str, Any]
     circumstances: dict[str, Any]
     seeds: list[int | None]
@@ -65,7 +65,11 @@ def describe(model: Model, options: Options) -> tuple[list[Entry], list[dict[str
     for task in dict.fromkeys(grid.task for grid in found):
         peers = [grid for grid in found if grid.task == task]
         words = differs_in([grid.some.configuration for grid in peers])
-        entries += [_entry(model, grid, word, options) for grid, word in zip(peers, words, strict=True)]
+        for grid, word in zip(peers, words, strict=True):
+            alone = words.count(word) == 1  # ids tell apart what differs in nothing that is on record
+            entries.append(
+                _entry(model, grid, word if alone else ", ".join(filter(None, (word, grid.config_id))), options)
+            )
     rows = [
         seed_row(model.name, run, metric, options.confidence)
         for grid in found
@@ -88,7 +92,7 @@ def _entry(model: Model, grid: Grid, words: str, options: Options) -> Entry:
         task=grid.task,
         config_id=grid.config_id,
         label=f"{model.name} ({words})" if words else model.name,
-        settings=repr(sorted(flat(grid.some.configuration, TASKS_OWN).items(), key=lambda item: item[0])),
+        settings=repr(sorted(flat(grid.some.configuration, (*TASKS_OWN, *BATCHING)).items(), key=lambda item: item[0])),
         configuration=grid.some.configuration,
         circumstances=_shared(grid.circumstances()),
         seeds=[run.seed for run in grid.runs],

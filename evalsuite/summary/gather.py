@@ -77,7 +77,7 @@ def summarise(folder: Path, baseline: str | None, options: Options) -> Summary:
     entries = [entry for model in models for entry in model.entries]
     if not entries and not bad:
         raise UserError(f"no experiments in the results files of {folder}: run main.py, then analyze_results.py")
-    baselines = None if baseline is None else choose(entries, baseline)
+    baselines = None if baseline is None or not entries else choose(entries, baseline)
     compared = compare_all(entries, baselines, options)
     found = groups(entries)
     references, wrong = read_references(folder)

@@ -1,5 +1,6 @@
 """Averages over tasks: each task weighs the same; intervals by a bootstrap stratified by task, pairs by their tests."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,12 @@ def groups(entries: list[Entry]) -> list[Group]:
     found = []
     for model, own in models.items():
         single = len({entry.task for entry in own}) == len(own)
-        settings: dict[str, list[Entry]] = {}
+        settings: dict[tuple[str, int], list[Entry]] = {}
+        seen: Counter[tuple[str, str]] = Counter()
         for entry in own:
-            settings.setdefault("" if single else entry.settings, []).append(entry)
+            alike = "" if single else entry.settings
+            settings.setdefault((alike, seen[alike, entry.task]), []).append(entry)
+            seen[alike, entry.task] += 1  # a task's second one is a group of its own
         for alike in settings.values():
             label = model if single else max((entry.label for entry in alike), key=len)
             found.append(Group(label, {entry.task: entry for entry in alike}))

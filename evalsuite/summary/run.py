@@ -20,6 +20,9 @@ from evalsuite.summary.write import write_folder, write_model
 def run_folder(folder: Path, baseline: str | None, requirement: Requirement | None, options: Options) -> int:
     """Summarise an output folder: files, tables, screen. Returns 0; 1 if files were left out; 3 if it does not hold."""
     summary = summarise(folder, baseline, options)
+    if not summary.entries:
+        _name(summary.bad)
+        raise RunError(f"nothing in {folder} can be summarised; run analyze_results.py again")
     holds, lines = requirement.check(summary) if requirement else (True, [])
     write_folder(folder, summary)
     _write_tables(folder, summary)

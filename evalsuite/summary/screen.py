@@ -23,7 +23,7 @@ NAMES, NUMBERS = 14, 54  # columns that names get at least, and that the numbers
 _GLUE = "\u2060"  # a character that text does not hold
 _LEGEND = (
     "±: standard deviation over seeds, the noise of re-running. {level}: interval for problems like these, the noise of"
-    " the problems' choice. Beside a task its number of problems; cut: truncated, silent: without an answer."
+    " the problems' choice. Beside a task its number of problems."
 )
 _SHORT_LEGEND = (
     "! marks truncation or no answer above 5 %. Both error bars are in tables/results.md, averages over tasks in"
@@ -120,7 +120,7 @@ def _section(summary: Summary, task: str) -> str:
 def _remarks(summary: Summary, entry: Entry) -> list[str]:
     row = summary.row(entry)
     metric = [row["metric"]] if row["metric"] != summary.primary(entry.task) else []
-    return [*metric, *rates(row, "cut", "silent"), *(["provisional"] if entry.provisional else [])]
+    return [*metric, *rates(row, "cut", "no answer"), *(["provisional"] if entry.provisional else [])]
 
 
 def _matrices(summary: Summary, width: int) -> Iterator["Table"]:
