@@ -15,9 +15,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
+def replacing(path: str | Path, mode: str = "w", sync: bool = True) -> Iterator[IO]:
     """Open a temporary file beside `path` for writing; rename it to `path` when the block ends without an error.
 
+    `sync=False` is for what can be made again: it does not wait for the disk, which may take seconds a file.
     Raises RunError, naming the file and the cause, when the folder or the disk refuses.
     """
     path = Path(path)
@@ -30,7 +31,8 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO]:
         with os.fdopen(handle, mode, **text) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
         temporary = None
     except OSError as error:

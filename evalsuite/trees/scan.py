@@ -15,8 +15,8 @@ from evalsuite.trees.safe import Unreadable, reason
 from evalsuite.trees.source import LIGHTEVAL, MANIFEST, OWN, Bad, Source
 
 MAX_DEPTH = 12
-OURS_BESIDE_MODELS = {"logs", "figures"}
-OUTPUTS = {"all_experiments_results.json", "analysis_results.json", "comparison_results.json"}
+OURS_BESIDE_MODELS = {"logs", "figures", "tables", "answers", "inspect_logs"}
+OUTPUTS = {"all_experiments_results.json", "analysis_results.json", "comparison_results.json", "model.json"}
 DATA = (".json", ".jsonl", ".parquet")
 NO_EXPERIMENT = f"no experiment in it: no {MANIFEST}, journal, results or details"
 _OURS = re.compile(r"_seed\d+$")
@@ -117,7 +117,7 @@ class Scan:
         self.bad += [Bad(path, "not a file that lighteval writes") for path in strange]
         early = self.provisional and folder in self.unfinished
         self.sources += [Source(LIGHTEVAL, folder, self._hint(folder), *both, early) for both in pairs]
-        if not files and folder not in self.unfinished:
+        if not files and folder not in (self.root, *self.unfinished):
             self.bad.append(Bad(folder, "unfinished or damaged: no results and no details in it"))
 
     def _collect(self, folder: str, files: list[str], depth: int) -> None:
@@ -129,7 +129,7 @@ class Scan:
                 data = entry.name.endswith((".json", ".parquet"))
                 if not data and entry.is_dir() and (not entry.is_symlink() or self._follow(entry.path)):
                     self._collect(entry.path, files, depth + 1)
-                elif data and not entry.name.startswith("."):
+                elif data and not entry.name.startswith(".") and entry.name not in OUTPUTS:
                     files.append(entry.path)
         except (OSError, Unreadable) as error:
             self.bad.append(Bad(folder, reason(error)))

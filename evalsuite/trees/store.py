@@ -70,8 +70,10 @@ class Store:
 def load(folder: str) -> Store:
     """The store of a folder, empty where there is none that can be trusted."""
     store = Store(folder)
+    index = os.path.join(folder, INDEX)
     try:
-        with open(os.path.join(folder, INDEX), "rb") as stream:
+        stamp(index)
+        with open(index, "rb") as stream:
             seal, _, text = stream.read().partition(b"\n")
         if seal.decode() != _seal(text):
             return store
@@ -98,7 +100,7 @@ def save_index(folder: str, plan: str, entries: dict[str, Entry]) -> None:
         "entries": {os.path.relpath(path, folder): _as_json(folder, entry) for path, entry in entries.items()},
     }
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
-    with replacing(os.path.join(folder, INDEX), "wb") as stream:
+    with replacing(os.path.join(folder, INDEX), "wb", sync=False) as stream:
         stream.write(_seal(text).encode() + b"\n" + text)
 
 

@@ -21,7 +21,7 @@ def write(document: Document, store: Store, tokenizer: str | None) -> bool:
     _complete(document, tokenizer)
     places: dict[int, Place] = {}
     offset = 0
-    with replacing(os.path.join(document.folder, RESULTS), "wb") as stream:
+    with replacing(os.path.join(document.folder, RESULTS), "wb", sync=False) as stream:
         for item, text in document.chunks():
             stream.write(text)
             if item is not None:
