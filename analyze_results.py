@@ -40,7 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 @command("analyze_results.py")
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
-    from evalsuite.disagreements import write_all
+    from evalsuite import disagreements
     from evalsuite.trees.screen import Progress, show
     from evalsuite.trees.tree import read_tree
 
@@ -55,11 +55,9 @@ def main(argv: list[str] | None = None) -> int:
         fresh=args.fresh,
         jobs=args.jobs,
     )
-    for line in show(report, root):
-        print(line)
-    for path in write_all(args.results_dir or root):
-        print(f"wrote {path}: completions that the two metrics judge differently")
-    return EXIT_FAILED if report.failed else EXIT_OK
+    lines, failed = disagreements.update_all(report.models)
+    print("\n".join([*show(report, root), *lines]))
+    return EXIT_FAILED if report.failed or failed else EXIT_OK
 
 
 if __name__ == "__main__":

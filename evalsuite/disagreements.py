@@ -1,100 +1,68 @@
 """disagreements.csv per model: every completion that our grader and lighteval judge differently, to check by eye.
 
-Written beside all_experiments_results.json after the first pass, from our own trees (others hold one metric only).
+Written beside all_experiments_results.json after the first pass, from what that found; only our own trees hold both
+metrics.
 """
 
 import csv
-import glob
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from evalsuite import manifest
+from evalsuite.errors import RunError
 from evalsuite.files import read_json, replacing
+from evalsuite.trees.report import ModelReport
+from evalsuite.trees.screen import one_line
 
 NAME = "disagreements.csv"
 METRICS = ("verified_match", "extractive_match")
-END_CHARACTERS = 400
 COLUMNS = (
     "task", "seed", "config_id", "problem", "gold", *METRICS, "verified_extracted", "verified_reason",
     "lighteval_extracted", "finish_reason", "response_end",
 )  # fmt: skip
 
 
-def write_all(output_dir: str | os.PathLike) -> list[Path]:
-    """Bring every model's file below a folder up to date; returns the paths of those that hold a disagreement.
-
-    Files that cannot be read are left out here: the first pass has named them.
-    """
-    written = []
-    for path in sorted(
-        glob.glob(os.path.join(glob.escape(os.fspath(output_dir)), "*", "all_experiments_results.json"))
-    ):
-        target = Path(path).with_name(NAME)
-        if not target.exists() or target.stat().st_mtime_ns < Path(path).stat().st_mtime_ns:
-            _write(Path(path), target)
-        if target.stat().st_size > len(",".join(COLUMNS)) + 2:
-            written.append(target)
-    return written
+def update_all(reports: list[ModelReport]) -> tuple[list[str], bool]:
+    """Bring every model's file up to date; returns lines to print, and whether one could not be written."""
+    lines, failed = [], False
+    for report in (report for report in reports if not report.error):
+        try:
+            path = update(report)
+        except RunError as error:
+            lines, failed = [*lines, f"error: {one_line(str(error))}"], True
+            continue
+        if report.disagreements:
+            lines.append(f"{one_line(path)}: {report.disagreements} completions that the two metrics judge differently")
+    return lines, failed
 
 
-def _write(results: Path, target: Path) -> None:
-    with replacing(target) as stream:
+def update(report: ModelReport) -> str:
+    """Bring a model's file up to date with the results it was told of; returns its path. Raises RunError."""
+    target = os.path.join(os.path.dirname(report.path), NAME)
+    if not report.written and os.path.isfile(target):
+        return target
+    experiments = read_json(report.path)["experiments"].values() if report.disagreements else ()
+    with replacing(target, sync=False) as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
-        for name, experiment in read_json(results)["experiments"].items():
-            problems = _differing(experiment)
-            if problems:
-                for row in _rows(results.parent / name, set(problems)):
-                    writer.writerow([_cell(row.get(column)) for column in COLUMNS])
+        for row in (row for experiment in experiments for row in _rows(experiment)):
+            writer.writerow([_cell(row.get(column)) for column in COLUMNS])
+    return target
 
 
-def _differing(experiment: dict[str, Any]) -> list[str]:
-    """Problems whose two scores differ."""
-    samples = experiment.get("samples") or {}
-    scores = samples.get("scores") or {}
-    ours, theirs = (scores.get(metric) or [] for metric in METRICS)
-    return [
-        problem for problem, a, b in zip(samples.get("problem") or [], ours, theirs, strict=False)
-        if a is not None and b is not None and a != b
-    ]  # fmt: skip
-
-
-def _rows(folder: Path, problems: set[str]) -> Iterator[dict[str, Any]]:
-    """The differing completions of one experiment, from its details."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    found = manifest.read(folder)
-    if found is None:
-        return
-    columns = ["doc.specific", "metric", "model_response.text"]
-    try:
-        file = pq.ParquetFile(folder / found["details_file"])
-        batches = file.iter_batches(batch_size=64, columns=columns)
-        for row in (row for batch in batches for row in batch.to_pylist()):
-            specific = row["doc"]["specific"]
-            if specific["problem"] in problems:
-                yield _row(found, specific, row["metric"], row["model_response"]["text"][0])
-    except (OSError, pa.ArrowInvalid, KeyError):
-        return
-
-
-def _row(found: dict[str, Any], specific: dict[str, Any], metric: dict[str, float], text: str) -> dict[str, Any]:
-    return {
-        "task": found["task"],
-        "seed": found["seed"],
-        "config_id": found["config_id"],
-        "problem": specific["problem"],
-        "gold": specific["gold"],
-        **{name: f"{metric[name]:g}" for name in METRICS},
-        "verified_extracted": specific.get("extracted_answer"),
-        "verified_reason": specific.get("verdict_reason"),
-        "lighteval_extracted": " | ".join(map(str, specific.get("extracted_predictions") or [])),
-        "finish_reason": specific.get("finish_reason"),
-        "response_end": text[-END_CHARACTERS:],
-    }
+def _rows(experiment: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    samples = experiment["samples"]
+    for found in experiment["disagreements"]:
+        at = found["row"]
+        yield {
+            **{key: experiment[key] for key in ("task", "seed", "config_id")},
+            **{key: samples[key][at] for key in ("problem", "gold", "finish_reason")},
+            **{metric: f"{samples['scores'][metric][at]:g}" for metric in METRICS},
+            "verified_extracted": samples["extracted"].get(METRICS[0], {at: None})[at],
+            "verified_reason": found["verdict_reason"],
+            "lighteval_extracted": found["lighteval_extracted"],
+            "response_end": found["response_end"],
+        }
 
 
 def _cell(value: Any) -> str:

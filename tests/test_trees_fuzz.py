@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyze_results import main
 
-EXAMPLES = int(os.environ.get("EVALSUITE_FUZZ_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("EVALSUITE_FUZZ_EXAMPLES", "60"))
 ODD = (None, True, -1, 0, 1e308, 10**30, "", "x", "\ud800", "../..", [], {}, [[]], {"a": None}, ["a", 1], float("nan"))
 NAMES = (
     "a b",

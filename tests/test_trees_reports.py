@@ -89,7 +89,7 @@ def test_lighteval_runs_of_other_parameters_are_other_configurations(tmp_path):
 
 def test_mixed_circumstances_of_one_configuration_are_flagged(tmp_path):
     make.own(tmp_path, seed=0)
-    make.own(tmp_path, seed=1, circumstances={"max_num_seqs": 8, "max_num_batched_tokens": 64, "gpu_names": ["H100"]})  # fmt: skip
+    make.own(tmp_path, seed=1, circumstances={"max_num_seqs": 8, "max_num_batched_tokens": 64, "gpu_names": ["H100"]})
     found = written(tmp_path)
     assert found["mixed_circumstances"][0]["differs_in"] == {"gpu_names": [["none"], ["H100"]]}
     assert any("circumstances differ between seeds: gpu_names" in line for line in found["warnings"])

@@ -89,6 +89,10 @@ class Batch:
         self.rows = batch.num_rows
         self._parsed: dict[str, list] = {}
 
+    def only(self, rows: list[int]) -> "Batch":
+        """Some of the rows, by their places in the batch."""
+        return Batch(self.batch.take(pa.array(rows, pa.int64())))
+
     def values(self, path: str) -> list:
         """One Python value a row: what lies at a dotted path, None where nothing does. (rows,)"""
         array, keys, at = self._leaf(path)

@@ -7,6 +7,7 @@ more fields in doc.specific. Flat files hold example, full_prompt, gold, metrics
 from collections.abc import Callable
 
 from evalsuite.trees.columns import Details, literal, strings
+from evalsuite.trees.evidence import evidence
 from evalsuite.trees.safe import Unreadable
 from evalsuite.trees.samples import Allowed, Count, Samples, derive
 
@@ -21,8 +22,9 @@ FLAT = {
     "metric": "metrics", "specific": "specifics", "text": "predictions", "tokens": "cont_tokens",
     "prompt": "input_tokens",
 }  # fmt: skip
-IN_SPECIFIC = ("problem", "finish_reason", "output_token_count", "prompt_token_count", "gold", "extracted_answer",
-               "answer_class", "grading_status", "extracted_predictions", "extracted_golds")  # fmt: skip
+IN_SPECIFIC = ("problem", "finish_reason", "output_token_count", "prompt_token_count", "gold",
+               "extracted_answer", "answer_class", "grading_status", "extracted_predictions",
+               "extracted_golds", "verdict_reason")  # fmt: skip
 COUNTED = ("tokens", "prompt")
 PARSED = ("choices", "golds", "gold_index", "metric", "extracted_predictions", "extracted_golds")
 NEEDLESS = {  # what is not read where a better field is there; the token ids are most of a file
@@ -45,6 +47,7 @@ def read_details(path: str, allowed: Allowed, count_tokens: CountTokens | None =
             counts = _counted(details, count_tokens) if count_tokens is not None else []
             samples = derive(rows | {"tokens": counts}, details.rows, allowed) if counts else samples
         samples.textual = textual
+        samples.disagreements = evidence(details, layout(details), samples.differing())
         return samples
     finally:
         details.close()
@@ -71,7 +74,7 @@ def _paths(details: Details) -> dict[str, str]:
     if "metric" not in found:
         raise Unreadable("no column of scores")
     better = [name for name in NEEDLESS if name in found and details.surely_has(found[name])]
-    needless = {"specific", "text"}.union(*(NEEDLESS[name] for name in better))
+    needless = {"specific", "text", "verdict_reason"}.union(*(NEEDLESS[name] for name in better))
     return {name: path for name, path in found.items() if name not in needless}
 
 

@@ -33,6 +33,7 @@ class Facts:
     rows: int = 0
     problem_set: str = ""
     textual: bool = False  # its details hold neither counts nor ids, only text
+    disagreements: int = 0  # completions that the two metrics judge differently
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -123,5 +124,6 @@ def render(facts: Facts, results: dict[str, Any], samples: Samples, asked: int |
         "task": facts.task, "seed": facts.seed, "config_id": facts.config_id, "status": facts.status,
         "source": facts.source, "date": facts.date, "configuration": facts.configuration,
         "circumstances": facts.circumstances, "problems_asked": asked, "results": results, "samples": columns,
+        "disagreements": samples.disagreements,
     }  # fmt: skip
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))[1:]

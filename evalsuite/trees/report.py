@@ -33,6 +33,7 @@ class ModelReport:
     unfinished: tuple[Unfinished, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    disagreements: int  # completions that the two metrics judge differently
     written: bool
     error: str | None = None
 
@@ -64,6 +65,7 @@ def report_on(document: Document, written: bool, error: str | None) -> ModelRepo
         unfinished=tuple(document.unfinished),
         warnings=tuple(document.tail["warnings"]),
         notes=tuple(document.tail["notes"]),
+        disagreements=sum(one.disagreements for one in facts),
         written=written,
         error=error,
     )

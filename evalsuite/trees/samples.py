@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from evalsuite.tasks.problems import problem_hash
 from evalsuite.trees.columns import score, strings
@@ -42,6 +43,12 @@ class Samples:
     extracted: dict[str, list[str | None]] = field(default_factory=dict)
     answer_class: dict[str, list[str | None]] = field(default_factory=dict)
     textual: bool = False  # neither counts nor token ids in the file
+    disagreements: list[dict[str, Any]] = field(default_factory=list)  # rows that the two metrics judge differently
+
+    def differing(self) -> list[int]:
+        """The rows where verified_match and lighteval's metric are both known and differ."""
+        pairs = zip(self.scores.get(PRIMARY, []), self.scores.get(LIGHTEVALS, []), strict=False)
+        return [at for at, (ours, theirs) in enumerate(pairs) if None not in (ours, theirs) and ours != theirs]
 
 
 def derive(rows: dict[str, list], count: int, allowed: Allowed) -> Samples:

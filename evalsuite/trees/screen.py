@@ -16,6 +16,15 @@ MAX_SAID = 3  # warnings of one model
 HEAD = ("experiments", "tasks", "seeds", "skipped", "unfinished", "warnings")
 
 
+def one_line(text: str, limit: int = 300) -> str:
+    """Text that is safe on a terminal and breaks no line.
+
+    >>> one_line("a\\nb")
+    'a\\\\nb'
+    """
+    return printable(text.replace("\n", "\\n"), limit)
+
+
 class Progress:
     """Progress on stderr: one line that changes on a terminal, else a line every ten seconds."""
 
@@ -41,8 +50,8 @@ def show(report: TreeReport, root: str) -> list[str]:
     for model in report.models:
         lines += _said(model)
     lines += _skipped(report, root)
-    lines += [f"note: {printable(note)}" for note in report.notes[:MAX_LINES]]
-    lines += [f"error: {printable(model.error)}" for model in report.models if model.error]
+    lines += [f"note: {one_line(note)}" for note in report.notes[:MAX_LINES]]
+    lines += [f"error: {one_line(model.error)}" for model in report.models if model.error]
     return lines + _paths(report)
 
 
@@ -52,7 +61,7 @@ def table(models: list[ModelReport]) -> list[str]:
         return []
     room = max(12, shutil.get_terminal_size((80, 24)).columns - sum(len(head) + 2 for head in HEAD))
     rows = [(model.model, _numbers(model)) for model in models[:MAX_ROWS]]
-    width = min(room, max(len("model"), *(_columns(printable(name)) for name, _ in rows)))
+    width = min(room, max(len("model"), *(_columns(one_line(name)) for name, _ in rows)))
     lines = [_row("model", HEAD, width), *(_row(name, numbers, width) for name, numbers in rows)]
     return lines + ([f"and {len(models) - MAX_ROWS} more models"] if len(models) > MAX_ROWS else [])
 
@@ -71,7 +80,7 @@ def _numbers(model: ModelReport) -> tuple[str, ...]:
 
 def _row(name: str, values: tuple[str, ...], width: int) -> str:
     cells = [value.rjust(len(head)) for head, value in zip(HEAD, values, strict=True)]
-    return "  ".join([_fit(printable(name), width), *cells])
+    return "  ".join([_fit(one_line(name), width), *cells])
 
 
 def _fit(name: str, width: int) -> str:
@@ -89,18 +98,18 @@ def _columns(text: str) -> int:
 
 
 def _said(model: ModelReport) -> list[str]:
-    name = printable(model.model, 60)
-    lines = [f"unfinished: {name}: {printable(os.path.basename(one.folder))} ({one.completions} completions so far)"
+    name = one_line(model.model, 60)
+    lines = [f"unfinished: {name}: {one_line(os.path.basename(one.folder))} ({one.completions} completions so far)"
              for one in model.unfinished[:MAX_SAID]]  # fmt: skip
-    lines += [f"warning: {name}: {printable(line)}" for line in model.warnings[:MAX_SAID]]
-    lines += [f"note: {name}: {printable(line)}" for line in model.notes[:MAX_SAID]]
+    lines += [f"warning: {name}: {one_line(line)}" for line in model.warnings[:MAX_SAID]]
+    lines += [f"note: {name}: {one_line(line)}" for line in model.notes[:MAX_SAID]]
     more = sum(max(0, len(said) - MAX_SAID) for said in (model.unfinished, model.warnings, model.notes))
     return lines + ([f"  and {more} more, in its file"] if more else [])
 
 
 def _skipped(report: TreeReport, root: str) -> list[str]:
     lines = [
-        f"skipped: {printable(os.path.relpath(bad.path, root))}: {printable(bad.reason)}"
+        f"skipped: {one_line(os.path.relpath(bad.path, root))}: {one_line(bad.reason)}"
         for bad in report.bad[:MAX_LINES]
     ]
     more = len(report.bad) - MAX_LINES
@@ -109,5 +118,5 @@ def _skipped(report: TreeReport, root: str) -> list[str]:
 
 def _paths(report: TreeReport) -> list[str]:
     good = [model for model in report.models if not model.error]
-    lines = [f"{'wrote' if model.written else 'unchanged'} {printable(model.path)}" for model in good[:MAX_LINES]]
+    lines = [f"{'wrote' if model.written else 'unchanged'} {one_line(model.path)}" for model in good[:MAX_LINES]]
     return lines + ([f"and {len(good) - MAX_LINES} more files"] if len(good) > MAX_LINES else [])

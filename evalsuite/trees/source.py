@@ -84,6 +84,7 @@ def record(identity: dict[str, Any], found: Measured, files: dict[str, Stamp], b
         rows=len(samples.id),
         problem_set=problem_set(samples.problem),
         textual=samples.textual,
+        disagreements=len(samples.disagreements),
         warnings=warnings,
         **identity,
     )

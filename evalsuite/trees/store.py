@@ -83,13 +83,18 @@ def load(folder: str) -> Store:
     except (OSError, ValueError, Unreadable):
         return store
     store.plan = known["plan"]
-    store.entries = {os.path.join(folder, path): _entry(folder, value) for path, value in known["entries"].items()}
+    store.entries = {_below(folder, path): _entry(folder, value) for path, value in known["entries"].items()}
     return store
 
 
 def _entry(folder: str, value: dict[str, Any]) -> Entry:
-    files = {os.path.join(folder, path): tuple(known) for path, known in value["files"].items()}
+    files = {_below(folder, path): tuple(known) for path, known in value["files"].items()}
     return Entry(Facts(**value["facts"]), files, value["place"] and tuple(value["place"]), value["tokenizer"])
+
+
+def _below(folder: str, path: str) -> str:
+    """A path that the index keeps relative to its folder; with --results_dir it leads out of it."""
+    return os.path.normpath(os.path.join(folder, path))
 
 
 def save_index(folder: str, plan: str, entries: dict[str, Entry]) -> None:
