@@ -1,0 +1,113 @@
+# What the script can be asked for: the whole evaluation, or only what it would do.
+# shellcheck shell=bash
+
+MODE=run_everything
+
+read_arguments() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) show_help && exit 0 ;;
+            --dry-run) MODE=show_plan ;;
+            -*) die "unknown option $argument; --help shows what there is" ;;
+            *) take_conf "$argument" ;;
+        esac
+    done
+}
+
+# The header comment of the script is the help.
+show_help() { sed -n -e '1d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$ROOT/run_interactive.sh"; }
+
+run_mode() { "$MODE"; }
+
+run_everything() {
+    catch_signals
+    say_environment
+    set_up
+    make_embedded_models
+    prepare_logs
+    count_calls
+    each_call run_call
+    analyse
+    show_outputs
+    exit "$(exit_code)"
+}
+
+prepare_logs() {
+    RUN_ID=$(date +%Y%m%d-%H%M%S)-$$
+    mkdir -p "$OUTPUT_DIR/logs" 2>/dev/null || true
+    [[ -d $OUTPUT_DIR/logs && -w $OUTPUT_DIR/logs ]] ||
+        fail "cannot write to $OUTPUT_DIR/logs; choose another OUTPUT_DIR, or make it a writable folder"
+    FACTS=$(machine_facts)
+    say "$FACTS"
+}
+
+count_calls() {
+    MISTAKES=0
+    each_call :
+    CALL_COUNT=$CALL_NUMBER
+}
+
+run_call() {
+    local label=$1 log status=0 started=$SECONDS
+    log=$OUTPUT_DIR/logs/${RUN_ID}_$(printf '%02d' "$CALL_NUMBER")_$(file_part "$MODEL_NAME").log
+    say "" && say "[$CALL_NUMBER/$CALL_COUNT] $label" && say "log: $log"
+    start_log "$log" "${CALL[@]}"
+    run_logged "$log" "${CALL[@]}" || status=$?
+    if ((status)); then
+        note "$label failed (exit code $status) after $((SECONDS - started)) s; going on with what is left"
+        FAILED+=("$label (exit code $status), see $log")
+    fi
+    ((status != 2)) || MISTAKES=$((MISTAKES + 1))
+}
+
+file_part() { printf '%s\n' "${1//[^A-Za-z0-9._@+-]/_}"; }
+
+# 2 only when every call was refused for a mistake, so that nothing was started.
+exit_code() {
+    if ((${#FAILED[@]} == 0)); then echo 0; elif ((MISTAKES == CALL_COUNT)); then echo 2; else echo 1; fi
+}
+
+show_plan() {
+    say_environment
+    find_environment
+    PLANNED=() MISTAKES=0
+    each_call plan_call
+    each_analysis show_command
+    say ""
+    if [[ $READY == 0 ]]; then
+        say "$CALL_NUMBER calls. Completions and tokens can be counted once set-up is done."
+    else
+        add_up_plan
+    fi
+    if ((MISTAKES)); then exit 2; fi
+}
+
+show_command() { say "$(quoted "$@")"; }
+
+# main.py ends a dry run with a line of its counts, for the experiments that are not finished yet.
+plan_call() {
+    local label=$1 text status=0
+    show_command "${CALL[@]}"
+    [[ $READY == 1 ]] || return 0
+    text=$("${CALL[@]}" --dry_run 2>&1) || status=$?
+    if ((status)); then
+        note "$label: $(tail -n 1 <<<"$text")"
+        MISTAKES=$((MISTAKES + 1))
+    else
+        PLANNED+=("$(grep '^dry run: ' <<<"$text" | tail -n 1)")
+    fi
+}
+
+add_up_plan() {
+    local completions tokens gigabytes
+    read -r completions tokens gigabytes < <(printf '%s\n' "${PLANNED[@]}" | sum_plan)
+    say "$CALL_NUMBER calls, $(thousands "$completions") completions, at most $(thousands "$tokens") tokens," \
+        "about $gigabytes GB on disk"
+}
+
+sum_plan() {
+    tr ' ' '\n' | awk -F= '
+        $1 == "completions" {c += $2}  $1 == "max_tokens" {t += $2}  $1 == "disk_gb" {g += $2}
+        END {printf "%d %.0f %.2f\n", c, t, g}'
+}

@@ -1,0 +1,132 @@
+# Set-up: .venv with the pinned packages. A copy of the requirements file in .venv says that they are installed; while
+# that is not so, the file `unfinished` says that .venv is ours to clear.
+# shellcheck shell=bash
+
+VENV=$ROOT/.venv
+
+# Into RUN_PYTHON the Python that runs everything, installing what is missing unless SETUP=0.
+set_up() {
+    if [[ $SETUP == 0 ]]; then
+        use_current_environment
+        return
+    fi
+    RUN_PYTHON=$VENV/bin/python
+    choose_requirements
+    is_installed "$REQUIREMENTS" || build_environment
+}
+
+# A dry run installs nothing: before set-up it can show the commands but not count.
+find_environment() {
+    READY=1
+    if [[ $SETUP == 0 ]]; then
+        set_up
+        return
+    fi
+    RUN_PYTHON=$VENV/bin/python
+    choose_requirements
+    is_installed "$REQUIREMENTS" || READY=0
+    ((READY)) || say "Set-up would first install $REQUIREMENTS into $VENV."
+}
+
+use_current_environment() {
+    RUN_PYTHON=$(command -v "${PYTHON:-python3}" || { [[ -z $PYTHON ]] && command -v python; }) ||
+        die "SETUP=0, but there is no ${PYTHON:-python3} here; activate an environment or set PYTHON"
+    is_good_python "$RUN_PYTHON" || die "SETUP=0, but $RUN_PYTHON is not Python 3.11 to 3.14; activate another"
+}
+
+# requirements.txt where there is an NVIDIA GPU, else requirements-cpu.txt; what is installed already decides first, so
+# that a cluster's login node without a GPU leaves the environment of its compute nodes alone.
+choose_requirements() {
+    local installed=""
+    [[ ! -f $VENV/installed-requirements.txt ]] || installed=cuda
+    [[ ! -f $VENV/installed-requirements-cpu.txt ]] || installed=cpu
+    FLAVOUR=$DEVICE
+    [[ $DEVICE != auto ]] || FLAVOUR=${installed:-$(has_gpu && echo cuda || echo cpu)}
+    [[ ${installed:-$FLAVOUR} == "$FLAVOUR" ]] ||
+        die "DEVICE=$DEVICE, but .venv holds vLLM for $installed; remove .venv to build it anew, or use SETUP=0"
+    REQUIREMENTS=requirements.txt
+    [[ $FLAVOUR == cuda ]] || REQUIREMENTS=requirements-cpu.txt
+}
+
+is_installed() { [[ -x $VENV/bin/python ]] && cmp -s "$ROOT/$1" "$VENV/installed-$1"; }
+
+mark_installed() { cp "$ROOT/$1" "$VENV/installed-$1.new" && mv "$VENV/installed-$1.new" "$VENV/installed-$1"; }
+
+build_environment() {
+    start_setup_log
+    hold_setup_lock
+    if ! is_installed "$REQUIREMENTS"; then
+        make_venv
+        say "Set-up: packages for $FLAVOUR, once; a few minutes. Log: $SETUP_LOG"
+        install_packages
+        mark_installed "$REQUIREMENTS"
+        rm -f "$VENV/unfinished"
+    fi
+    release_setup_lock
+}
+
+start_setup_log() {
+    [[ -z ${SETUP_LOG-} ]] || return 0
+    SETUP_LOG=$ROOT/logs/setup-$(date +%Y%m%d-%H%M%S)-$$.log
+    mkdir -p "$ROOT/logs" 2>/dev/null || true
+    { : >"$SETUP_LOG"; } 2>/dev/null || fail "cannot write $SETUP_LOG; make $ROOT writable, or use SETUP=0"
+}
+
+# Two set-ups at once would spoil each other. Where there is no flock they are not kept apart.
+hold_setup_lock() {
+    exec {SETUP_LOCK}>"$ROOT/logs/.setup.lock"
+    command -v flock >/dev/null || return 0
+    flock -n "$SETUP_LOCK" || { say "Set-up: waiting for another one to end" && flock "$SETUP_LOCK"; }
+}
+
+release_setup_lock() { exec {SETUP_LOCK}>&-; }
+
+# A .venv that we did not begin is used as it is and never cleared.
+make_venv() {
+    local ours=1
+    [[ ! -d $VENV || -e $VENV/unfinished || -n $(compgen -G "$VENV/installed-*") ]] || ours=0
+    if [[ $ours == 0 ]] && ! is_good_python "$VENV/bin/python"; then
+        fail ".venv holds no Python 3.11 to 3.14; move it away, or use SETUP=0"
+    fi
+    ((ours)) || return 0
+    check_space
+    [[ -e $VENV/unfinished || ! -x $VENV/bin/python ]] && clear_venv
+    mkdir -p "$VENV" 2>/dev/null || true
+    touch "$VENV/unfinished" 2>/dev/null || fail "cannot write $VENV; free the disk or make it writable"
+    is_good_python "$VENV/bin/python" || create_venv
+}
+
+clear_venv() {
+    [[ ! -d $VENV ]] || find "$VENV" -mindepth 1 -maxdepth 1 ! -name unfinished -exec rm -rf {} +
+}
+
+create_venv() {
+    find_python
+    "$BASE_PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
+        fail "$BASE_PYTHON has no venv module; install it (Debian, Ubuntu: apt-get install python3-venv)"
+    step "making .venv with $("$BASE_PYTHON" --version 2>&1)" "$BASE_PYTHON" -m venv "$VENV" || explain_failure
+}
+
+find_python() {
+    local candidate
+    if [[ -n $PYTHON ]]; then
+        is_good_python "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 to 3.14; name another, or leave it out"
+        BASE_PYTHON=$PYTHON
+        return
+    fi
+    for candidate in python3 python3.13 python3.12 python3.11 python3.14 python; do
+        BASE_PYTHON=$candidate
+        ! is_good_python "$candidate" || return 0
+    done
+    fail "no Python 3.11 to 3.14 found; install one, or name it: PYTHON=/path/to/python3 bash run_interactive.sh"
+}
+
+is_good_python() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' &>/dev/null; }
+
+# Sizes seen: 5 GB for CPUs; the CUDA libraries take twice that.
+check_space() {
+    local need=6 free
+    [[ $FLAVOUR == cpu ]] || need=14
+    free=$(df -Pk "$ROOT" | awk 'NR == 2 {print int($4 / 1048576)}')
+    ((free >= need)) || fail "set-up needs $need GB, $ROOT has $free GB free; free some, or clone to a larger disk"
+}
