@@ -202,9 +202,12 @@ def test_bootstrap_interval_covers_at_least_its_level():
     assert 0.93 <= covered(*ends, 0.5) <= 0.99
 
 
-def test_binary_and_general_bootstrap_have_the_same_law():
-    scores = np.where(np.random.default_rng(13).random((4, 30)) < 0.1, np.nan, 1.0) * (np.arange(30) % 3 > 0)
-    fast = bootstrap._binary_means(scores, 20000, np.random.default_rng(14))
+@pytest.mark.parametrize("missing", [0, 0.1])
+def test_binary_and_general_bootstrap_have_the_same_law(missing):
+    rng = np.random.default_rng(13)
+    scores = rng.integers(0, 2, size=(4, 30)) * (np.arange(30) % 3 > 0.0)
+    scores = np.where(rng.random((4, 30)) < missing, np.nan, scores)
+    fast = bootstrap.bootstrap_means(scores, 20000, np.random.default_rng(14))
     slow = bootstrap._general_means(scores, 20000, np.random.default_rng(15))
     assert stats.ks_2samp(fast, slow).pvalue > 0.01
 

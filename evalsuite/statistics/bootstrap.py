@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from evalsuite.statistics.intervals import Interval
 from evalsuite.statistics.matrix import counts, is_binary, score_matrix
@@ -18,8 +19,9 @@ def bootstrap_means(scores: ArrayLike, resamples: int, rng: np.random.Generator)
     mean is over all completions drawn. Drawing both levels counts the seeds' noise a little more than once
     (by E[sigma^2]/(K n)), so intervals err on the wide side. NaN without problems.
 
-    For 0/1 scores the draws of all problems with c right of K are one binomial draw, which has the same law and costs
-    nothing by the number of problems.
+    For 0/1 scores the same law is drawn from more cheaply: where all problems have K completions the number of right
+    ones is a sum of n independent counts whose exact distribution a Fourier transform gives, else all problems of a
+    kind, c right of K, are one binomial draw.
 
     Reference: Davison and Hinkley, Bootstrap methods and their application (1997), section 3.8, strategy 2.
 
@@ -32,7 +34,10 @@ def bootstrap_means(scores: ArrayLike, resamples: int, rng: np.random.Generator)
         raise ValueError(f"resamples must be at least 1, got {resamples}")
     if matrix.shape[1] == 0:
         return np.full(resamples, np.nan)
-    return (_binary_means if is_binary(matrix) else _general_means)(matrix, resamples, rng)
+    if not is_binary(matrix):
+        return _general_means(matrix, resamples, rng)
+    k = counts(matrix)
+    return (_equal_means if (k == k[0]).all() else _ragged_means)(matrix, resamples, rng)
 
 
 def macro_means(tasks: Sequence[ArrayLike], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -64,7 +69,17 @@ def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
-def _binary_means(matrix: NDArray, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _equal_means(matrix: NDArray, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draws from the exact law for 0/1 scores: each drawn problem's count is a mixture of binomials, n are added."""
+    n, k = matrix.shape[1], int(counts(matrix)[0])
+    right = np.nansum(matrix, axis=0)
+    count = stats.binom.pmf(np.arange(k + 1), k, right[:, None] / k).mean(axis=0)  # (completions + 1,)
+    total = np.fft.irfft(np.fft.rfft(count, n * k + 1) ** n, n * k + 1)  # chance of 0, 1, ..., n k right ones
+    cumulative = np.cumsum(np.clip(total, 0, None))
+    return np.searchsorted(cumulative, rng.random(resamples) * cumulative[-1], side="right") / (n * k)
+
+
+def _ragged_means(matrix: NDArray, resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     kinds, problems = np.unique([counts(matrix), np.nansum(matrix, axis=0)], axis=1, return_counts=True)
     k, right = kinds.astype(int)  # each (kinds,): completions, and right ones, of a kind of problem
     drawn = rng.multinomial(problems.sum(), problems / problems.sum(), size=resamples)  # (resamples, kinds)

@@ -19,7 +19,7 @@ def votes(scores: Sequence[float], answers: Sequence[Hashable | None]) -> tuple[
     >>> votes([1, 0, 0, 0, 0], ["1/2", "3", "3", None, "0.5"])
     (1, 1, (2, 1))
     """
-    there = [(score, answer) for score, answer in zip(scores, answers, strict=True) if not np.isnan(score)]
+    there = [(score, answer) for score, answer in zip(scores, answers, strict=True) if score == score]
     gold = {answer for score, answer in there if score == 1 and answer is not None}
     tally = Counter(RIGHT if score == 1 or answer in gold else answer for score, answer in there)
     right, silent = tally.pop(RIGHT, 0), tally.pop(None, 0)

@@ -1,6 +1,7 @@
 """The result files: CSV with an empty cell and JSON with null for what is not defined."""
 
 import csv
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.files import replacing, write_json
+from evalsuite.files import replacing, write_text
 from evalsuite.statistics.passes import ladder
 from evalsuite.summary.configuration import CONFIG_COLUMNS, PER_K, SEED_COLUMNS
 from evalsuite.summary.gather import Described, Summary
@@ -22,14 +23,14 @@ def write_folder(folder: Path, summary: Summary) -> None:
     for described in summary.models:
         write_model(described, described.model.folder / "analysis_results.json")
     write_csv(folder / "model_comparison.csv", COLUMNS, summary.rows)
-    write_json(folder / "comparison_results.json", plain(comparison(summary)))
+    write_text(folder / "comparison_results.json", json_text(comparison(summary)))
 
 
 def write_model(described: Described, json_path: Path) -> None:
     """Write one model's analysis_results.json to `json_path` and the two CSVs beside it."""
     rows = [row for entry in described.entries for row in entry.rows.values()]
     ks = {k for row in rows for k in ladder(row["n_seeds"])} or {1}
-    write_json(json_path, plain(analysis(described)))
+    write_text(json_path, json_text(analysis(described), 6))
     write_csv(json_path.with_name("seed_analysis.csv"), SEED_COLUMNS, described.seed_rows)
     write_csv(json_path.with_name("config_analysis.csv"), config_columns(ks), rows)
 
@@ -114,6 +115,30 @@ def cell(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(value).lower()
     return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def json_text(value: Any, depth: int = 2, indent: str = "") -> str:
+    """JSON for people and programs: containers down to `depth` over several lines, what lies deeper on one.
+
+    >>> print(json_text({"rows": [{"a": 1, "b": [2]}, {"a": float("nan")}]}), end="")
+    {
+     "rows": [
+      {"a": 1, "b": [2]},
+      {"a": null}
+     ]
+    }
+    """
+    inner, end = indent + " ", "" if indent else "\n"
+    if depth == 0 or not value or not isinstance(value, (dict, list)):
+        return json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + end
+    if isinstance(value, dict):
+        parts = [
+            f"{json.dumps(str(k), ensure_ascii=False)}: {json_text(v, depth - 1, inner)}" for k, v in value.items()
+        ]
+    else:
+        parts = [json_text(v, depth - 1, inner) for v in value]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return f"{first}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{last}{end}"
 
 
 def plain(value: Any) -> Any:
