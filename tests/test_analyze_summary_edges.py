@@ -348,3 +348,15 @@ def test_a_setting_asked_on_several_tasks_is_averaged_with_itself(tmp_path):
     found = study.loaded(tmp_path / "comparison_results.json")
     assert [row["label"] for row in found["overall"]][:1] == ["m (temperature=1, data_hash=m)"]
     assert len(found["overall"]) == 4 and len(found["overall_comparisons"]) == 6
+
+
+def test_conditions_and_problem_sets_that_differ_between_models_are_said_once_a_task(tmp_path, capsys):
+    study.write(tmp_path, "a", *study.seeds("t", *COIN[:2]))
+    study.write(tmp_path, "b", *study.seeds("t", *COIN[2:], configuration={"max_new_tokens": 500}))
+    study.write(tmp_path, "c", *study.seeds("t", COIN[0][:20], COIN[1][:20]))
+    assert run(tmp_path) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "conditions differ: max_new_tokens is 1000, 500 on t" in out
+    assert "problem sets differ: 20 of 30 problems are in all of them on t" in out
+    warned = [one for one in study.loaded(tmp_path / "comparison_results.json")["warnings"] if one["model"] is None]
+    assert len(warned) == 2

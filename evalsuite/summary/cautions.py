@@ -3,7 +3,7 @@
 from typing import Any
 
 from evalsuite.summary.grid import Grid
-from evalsuite.summary.words import differing, shown, some
+from evalsuite.summary.words import CONDITIONS, mixed, some
 
 LIMIT = 0.05  # of completions truncated, or without an answer, from which a number says something else than skill
 FEW_PROBLEMS, SEEDS_FOR_FEW, SEEDS = 100, 10, 3  # below 100 problems (AIME, AMC) ten seeds, else three
@@ -60,9 +60,17 @@ def _problem_sets(grid: Grid) -> list[str]:
 
 
 def _mixed(grid: Grid) -> list[str]:
-    found = differing(grid.circumstances(), but=())
-    lines = []
-    for key in found[0] if found else ():
-        values = dict.fromkeys(shown(one[key]) for one in found)
-        lines.append(f"its seeds ran under mixed circumstances: {key} is {some(values, 3)}")
+    return [f"its seeds ran under mixed circumstances: {words}" for words in mixed(grid.circumstances())]
+
+
+def between(configurations: list[dict[str, Any]], problems: list[set[str]]) -> list[str]:
+    """Warnings of a whole task: its configurations ran under different conditions, or on different problems.
+
+    >>> between([{"temperature": 0.6}, {"temperature": 1}], [{"p", "q"}, {"q", "r"}])
+    ['conditions differ: temperature is 0.6, 1', 'problem sets differ: 1 of 3 problems are in all of them']
+    """
+    lines = [f"conditions differ: {words}" for words in mixed(configurations, CONDITIONS)]
+    every, all_of_them = set.union(*problems), set.intersection(*problems)
+    if every != all_of_them:
+        lines.append(f"problem sets differ: {len(all_of_them)} of {len(every)} problems are in all of them")
     return lines

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UserError
+from evalsuite.summary.cautions import between
 from evalsuite.summary.comparisons import compare_all, metrics_of, rows_of
 from evalsuite.summary.entries import Entry, Options, describe
 from evalsuite.summary.overall import groups, macro_pairs, macro_rows
@@ -51,6 +52,12 @@ class Summary:
     def primary(self, task: str) -> str:
         """The metric that tables show of a task."""
         return metrics_of(self.peers(task))[0]
+
+    def cautions(self, task: str) -> list[str]:
+        """Warnings of a task as a whole, over the configurations that have a whole seed."""
+        peers = [entry for entry in self.peers(task) if entry.seeds]
+        problems = [set(entry.columns[entry.primary].problems) for entry in peers]
+        return between([entry.configuration for entry in peers], problems) if peers else []
 
     def row(self, entry: Entry) -> dict[str, Any]:
         """An entry's row by its task's primary metric; by its own where it lacks that one, which `metric` says."""

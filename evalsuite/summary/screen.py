@@ -201,6 +201,7 @@ def _warnings(summary: Summary) -> list[str]:
     for (label, line), where in tasks.items():
         labels.setdefault((", ".join(where), line), []).append(label)
     lines = [f"{line}: {_few(who)} on {where}" for (where, line), who in labels.items()]
+    lines += [f"{line} on {task}" for task in summary.tasks for line in summary.cautions(task)]
     lines += [f"not compared on {pairs.task}, no shared problem: {a} and {b}" for pairs in summary.compared
               for a, b in pairs.apart if pairs.metric == summary.primary(pairs.task)]  # fmt: skip
     return lines + [f"unfinished: {name}" for name in summary.waiting]

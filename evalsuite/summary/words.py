@@ -94,6 +94,20 @@ def apart(a: dict[str, Any], b: dict[str, Any]) -> str:
     return ", ".join(f"{_leaf(key)} {shown(value)} against {shown(second[key])}" for key, value in first.items())
 
 
+def mixed(configurations: list[dict[str, Any]], keys: Iterable[str] | None = None) -> list[str]:
+    """What is not the same in all of them, with the values there are; of some keys only, where given.
+
+    >>> mixed([{"top_p": 0.9}, {"top_p": 0.95}, {"top_p": 0.9}])
+    ['top_p is 0.9, 0.95']
+    """
+    chosen = configurations if keys is None else [{key: one.get(key) for key in keys} for one in configurations]
+    found = differing(chosen, but=())
+    return [
+        f"{_leaf(key)} is {some(dict.fromkeys(shown(one[key]) for one in found), 3)}"
+        for key in (found[0] if found else ())
+    ]
+
+
 def some(values: Iterable[Any], most: int = 4) -> str:
     """The first few, and how many more.
 

@@ -83,6 +83,9 @@ def comparison(summary: Summary) -> dict[str, Any]:
         for entry in summary.entries
         for line in entry.cautions
     ]
+    warnings += [
+        {"model": None, "task": task, "warning": line} for task in summary.tasks for line in summary.cautions(task)
+    ]
     return {
         "schema_version": SCHEMA_VERSION, "alpha": summary.options.alpha, "baseline": summary.baseline, "tasks": tasks,
         "comparisons": summary.rows, "not_compared": apart, "overall": summary.macro,
