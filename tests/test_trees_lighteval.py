@@ -215,3 +215,19 @@ def test_a_tokenizer_counts_where_a_tree_holds_only_text(tmp_path):
     assert "--tokenizer_name counts them" in make.load(tmp_path / "out/tiny")["warnings"][0]
     read_tree(tmp_path / "out", tokenizer=str(tmp_path / "words"))
     assert only(tmp_path / "out/tiny")["samples"]["output_tokens"] == [2] * 3
+
+
+@pytest.mark.parametrize("model", ["..", "../../up", ".hidden", "\ud800", "m" * 1000, "a\nb"])
+def test_a_model_name_from_a_file_never_leads_out_of_the_tree(tmp_path, model):
+    for name, date in (("one", make.DATE), ("two", OTHER_DATE)):
+        make.nested(tmp_path / "out/tree", model=name, date=date)
+    results = next((tmp_path / "out/tree/results/two").iterdir())
+    data = json.loads(results.read_text())
+    data["config_general"] |= {
+        "model_name": model,
+        "model_config": data["config_general"]["model_config"] | {"model_name": model},
+    }
+    results.write_text(json.dumps(data))
+    read_tree(tmp_path / "out/tree")
+    written = sorted((tmp_path).rglob("all_experiments_results.json"))
+    assert len(written) == 2 and all(path.parent.parent == tmp_path / "out/tree" for path in written)

@@ -40,6 +40,16 @@ def is_named_after(folder: str, model: str) -> bool:
     return bool(wanted) and wanted in _letters(folder)
 
 
+def folder_of(model: str) -> str:
+    """A folder name for a model that some file names: one part of a path, not hidden, at most 100 characters.
+
+    >>> folder_of("org/tiny"), folder_of("../.."), folder_of(".hidden")
+    ('org_tiny', '_._..', '_hidden')
+    """
+    name = path_part(model).encode("utf-8", "replace").decode().replace("\\", "_")[:100].strip()
+    return f"_{name[1:]}" if name.startswith(".") or not name else name
+
+
 def _letters(name: str) -> str:
     return "".join(char for char in name.casefold() if char.isalnum())
 
@@ -60,7 +70,7 @@ def targets(root: str, found: list[Named], others: bool) -> list[str]:
     loose = {model for folder, (_, model) in zip(kept, found, strict=True) if not folder}
     alone = len(loose) == 1 and not any(kept) and not others
     return [
-        os.path.join(root, folder or path_part(model)) if folder or not alone else root
+        os.path.join(root, folder or folder_of(model)) if folder or not alone else root
         for folder, (_, model) in zip(kept, found, strict=True)
     ]
 

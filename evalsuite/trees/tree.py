@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from evalsuite.errors import RunError, UserError
-from evalsuite.identity import path_part
 from evalsuite.trees import place, write
 from evalsuite.trees.document import Document, Item, Unfinished
 from evalsuite.trees.journals import whole_completions
@@ -196,7 +195,7 @@ class Pass:
             self._write(model, folder, members, bad, unfinished)
 
     def _is_asked(self, group: Group, item: Item) -> bool:
-        names = (item.facts.model, path_part(item.facts.model))
+        names = (item.facts.model, place.folder_of(item.facts.model))
         inside = bool(place.levels(self.root, item.source.folder))
         return inside or any(fnmatch.fnmatchcase(name, self.options.pattern) for name in names)
 
@@ -218,7 +217,7 @@ class Pass:
         base = self.options.results_dir
         if base is None:
             return folder
-        return os.path.join(base, path_part(model) if folder == self.root else os.path.basename(folder))
+        return os.path.join(base, place.folder_of(model) if folder == self.root else os.path.basename(folder))
 
 
 def _item(source: Source, record: Record) -> Item:
