@@ -4,8 +4,8 @@
         verdict = bounded("12", response, "latex")
 
 The caller forks a keeper, the keeper forks a worker, and the worker answers calls one by one over a socket. The
-keeper sleeps until the caller's end of a pipe closes, be it on purpose or because the caller was killed, and then
-kills the worker and whatever that started: as their subreaper it sees them all. So nothing outlives the caller.
+keeper sleeps until the caller tells it to leave or dies, and then kills the worker and whatever that started: as
+their subreaper it sees them all. So nothing outlives the caller.
 Linux only. Create it in a process with one thread: a fork copies one thread and every held lock.
 """
 
@@ -16,12 +16,13 @@ import pickle
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NoReturn
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded here: dlopen after a fork could wait for a lock for ever
 
 
@@ -52,8 +53,9 @@ class Bounded:
     def __init__(self, function: Callable[..., Any], seconds: float = 10.0, memory_bytes: int = 1 << 30):
         self.function, self.seconds, self.memory_bytes = function, seconds, memory_bytes
         self._keeper = 0
-        self._control = -1  # closing it is the keeper's signal to kill and leave
-        self._channel: Connection | None = None
+        self.deadline = 0.0
+        self._control = -1  # a byte on it, or its end, tells the keeper to kill and leave
+        self.channel: Connection | None = None  # readable when a result is there
 
     def __enter__(self) -> "Bounded":
         return self
@@ -63,16 +65,26 @@ class Bounded:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return `function(*args, **kwargs)`. Raises what it raises, or BoundedTimeout, BoundedMemory, BoundedCrash."""
+        self.submit(*args, **kwargs)
+        return self.result()
+
+    def submit(self, *args: Any, **kwargs: Any) -> None:
+        """Start a call; `result` waits for it. One at a time."""
         message = pickle.dumps((args, kwargs), pickle.HIGHEST_PROTOCOL)
-        if self._channel is None:
+        if self.channel is None:
             self._start()
+        self.deadline = time.monotonic() + self.seconds
+        with contextlib.suppress(ConnectionError):  # the child is gone: `result` says so
+            self.channel.send_bytes(message)
+
+    def result(self) -> Any:
+        """The outcome of the call that was submitted, as `__call__` gives it."""
         try:
-            self._channel.send_bytes(message)
-            if not self._channel.poll(self.seconds):
+            if not self.channel.poll(max(0.0, self.deadline - time.monotonic())):
                 self.close()
                 raise BoundedTimeout(f"no result within {self.seconds:g} s")
-            outcome, value = pickle.loads(self._channel.recv_bytes())
-        except (EOFError, ConnectionError, BrokenPipeError):
+            outcome, value = pickle.loads(self.channel.recv_bytes())
+        except (EOFError, ConnectionError):
             raise BoundedCrash(f"the child ended without a result ({_ending(self.close())})") from None
         except BaseException:  # KeyboardInterrupt included: an answer still to come must not be taken for the next one
             self.close()
@@ -81,9 +93,11 @@ class Bounded:
 
     def close(self) -> int:
         """End the child and its descendants, if any, and return the worker's exit status as `os.waitpid` gives it."""
-        if self._channel is None:
+        if self.channel is None:
             return 0
-        channel, self._channel = self._channel, None
+        channel, self.channel = self.channel, None
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._control, b"x")  # not only closed: a process forked since may hold a copy
         os.close(self._control)
         channel.close()
         _, status = os.waitpid(self._keeper, 0)
@@ -104,38 +118,58 @@ class Bounded:
         watched, control = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        caller = os.getpid()
         keeper = os.fork()
         if keeper == 0:
-            _keep(self, watched, control, ours, theirs)
+            os.close(control)
+            ours.close()
+            _keep(self, caller, watched, theirs)
         os.close(watched)
         theirs.close()
-        self._keeper, self._control, self._channel = keeper, control, ours
+        self._keeper, self._control, self.channel = keeper, control, ours
 
 
-def _keep(bounded: Bounded, watched: int, control: int, ours: Connection, theirs: Connection) -> NoReturn:
-    """The keeper: fork the worker, sleep until the caller lets go, kill all descendants, exit as the worker did."""
+class _CallerGone(BaseException):
+    """The signal that a parent's death sends."""
+
+
+def _caller_gone(*_: object) -> NoReturn:
+    raise _CallerGone
+
+
+def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> NoReturn:
+    """The keeper: fork the worker, sleep until told to leave, kill all descendants, exit as the worker did."""
     status = 255
     try:
         os.setsid()  # out of reach of the terminal's Ctrl-C: the caller decides
-        os.close(control)
-        ours.close()
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP):
+        for name in (signal.SIGINT, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
         worker = os.fork()
         if worker == 0:
             os.close(watched)
-            _work(bounded, theirs)
-        theirs.close()
-        os.read(watched, 1)
+            _work(bounded, channel)
+        channel.close()
+        _sleep(caller, watched)
         status = _kill_descendants(worker)
     finally:
         os._exit(status & 255)
 
 
+def _sleep(caller: int, watched: int) -> None:
+    """Until a byte comes, the pipe ends, or the caller is dead."""
+    with contextlib.suppress(_CallerGone):
+        signal.signal(signal.SIGTERM, _caller_gone)
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() == caller:
+            os.read(watched, 1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _work(bounded: Bounded, channel: Connection) -> NoReturn:
     """The worker: answer calls until the channel closes."""
     try:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # should the keeper itself be killed
         limit = _address_space() + bounded.memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -121,6 +121,14 @@ def test_an_interrupted_call_does_not_leave_its_answer_to_the_next():
         signal.signal(signal.SIGALRM, before)
 
 
+def test_one_can_be_closed_while_another_started_later_lives_on():
+    first, second = Bounded(abs), Bounded(abs)
+    assert first(-1) == second(-1) == 1
+    first.close()
+    assert second(-2) == 2
+    second.close()
+
+
 def test_large_arguments_and_results_pass():
     with Bounded(lambda text: text * 2) as bounded:
         assert len(bounded("x" * 5_000_000)) == 10_000_000

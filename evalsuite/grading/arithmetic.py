@@ -10,7 +10,7 @@ Node = tuple
 Value = Fraction | mpmath.mpf | mpmath.mpc
 
 BITS, MORE_BITS = 200, 560
-_EXACT_BITS = 400_000  # exact numbers up to here; larger ones are floating
+_EXACT_BITS = 100_000  # exact numbers up to here; larger ones are floating
 _LARGEST_POWER = 1e9  # in bits; what is larger is never computed
 mp = mpmath.MPContext()
 mp.prec = BITS
@@ -67,7 +67,7 @@ def plus(left: Value, right: Value) -> Value:
 
 def times(left: Value, right: Value) -> Value:
     if isinstance(left, Fraction) and isinstance(right, Fraction):
-        if _bits(left) + _bits(right) > 4 * _EXACT_BITS:
+        if _bits(left) + _bits(right) > 2 * _EXACT_BITS:
             raise Absurd("too large")
         return left * right
     return floating(left) * floating(right)

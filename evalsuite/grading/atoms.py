@@ -14,7 +14,7 @@ from evalsuite.grading.words import CLOSING_COMMANDS, CONDITIONS, GREEK, RELATIO
 Node = tuple[Any, ...]
 __all__ = ["Atoms", "Node", "Unreadable"]
 
-MAX_DEPTH = 40
+MAX_DEPTH = 100  # a bracket within brackets takes three
 _BASES = {
     "two": "2",
     "three": "3",
@@ -42,7 +42,7 @@ class Atoms(Primaries, Functions, Brackets):
     def __init__(self, found: list[Token], lists: bool):
         self.tokens, self.index, self.lists = found, 0, lists
         self.nested = self.bars = self.building = self.depth = 0
-        self.colon_labels = self.after_power = False
+        self.after_power = False
 
     def peek(self, ahead: int = 0) -> Token | None:
         index = self.index + ahead

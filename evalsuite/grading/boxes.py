@@ -3,6 +3,7 @@ r"""Balanced braces and \boxed{...} in linear time."""
 import re
 
 _BOX = re.compile(r"\\+(?:boxed|fbox|framebox)(?![A-Za-z])\s*")
+_BARE = re.compile(r"[A-Za-z0-9.+-]{1,40}")
 _BRACE = re.compile(r"\\[\\{}]|[{}]")
 
 
@@ -25,20 +26,34 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
 
     >>> boxes(r"so \boxed{\frac{1}{2}}, \boxed 7")
     [(3, 22, '\\frac{1}{2}'), (24, 32, '7')]
+    >>> boxes(r"cut \boxed{10, then \boxed{42}")
+    [(20, 30, '42')]
     """
-    found, position = [], 0
-    unclosed = False
-    while (match := _BOX.search(text, position)) is not None:
-        position = match.end()
-        if text[position : position + 1] != "{":
-            bare = re.compile(r"[A-Za-z0-9.+-]+").match(text, position) if match.group()[-1].isspace() else None
-            if bare:
-                found.append((match.start(), bare.end(), bare.group()))
-                position = bare.end()
+    found: list[tuple[int, int, str]] = []
+    marks = list(_BOX.finditer(text))
+    ends = _closings(text, {mark.end() for mark in marks}, marks[0].start()) if marks else {}
+    covered = 0
+    for mark in marks:
+        start, end = mark.end(), ends.get(mark.end())
+        if mark.start() < covered:
             continue
-        end = None if unclosed else group_end(text, position)
-        unclosed = end is None  # braces that never close once never close later on either
         if end is not None:
-            found.append((match.start(), end, text[position + 1 : end - 1]))
-            position = end
+            found.append((mark.start(), end, text[start + 1 : end - 1]))
+        elif mark.group()[-1].isspace() and (bare := _BARE.match(text, start)):
+            found.append((mark.start(), bare.end(), bare.group()))
+        covered = found[-1][1] if found else 0
     return found
+
+
+def _closings(text: str, wanted: set[int], start: int) -> dict[int, int]:
+    """For each brace that opens at a wanted index and closes: the index after its closing one."""
+    ends: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACE.finditer(text, start):
+        if match.group() == "{":
+            opened.append(match.start())
+        elif match.group() == "}" and opened:
+            opening = opened.pop()
+            if opening in wanted:
+                ends[opening] = match.end()
+    return ends

@@ -23,15 +23,16 @@ _EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
 _STATED = re.compile(
     r"(?:^|(?<=[\s*_>$(\[]))(?:(?:the\s+|my\s+|our\s+)?(?:final|correct|right|best|required|desired|exact)\s+)?answers?(?:\s+(?:choice|option|letter))?"
     r"(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]*(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
-    r"(?!\s*(?:not|wrong|incorrect|unclear|unknown)\b)|####|(?:^|\n)[\s*]*A\s*:",
+    r"(?!\s*(?:not|wrong|incorrect|unclear|unknown)\b)|####|(?:^|\n)[\s*]{0,8}A\s{0,3}:",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"(?:^|\n)[#*\s]*(?:final\s+answer|answer)[*:\s]*\n+", re.IGNORECASE)
+_HEADING = re.compile(r"(?:^|\n)[#*\s]{0,8}(?:final\s+answer|answer)[*:\s]{0,8}\n+", re.IGNORECASE)
 _NOISE = re.compile(
     r"I hope (?:it|this) is correct\.?|^[\s:*_=>\-]*[:*_=>]+(?=[\s$\\(\d])|\*\*|__|^\s*(?:therefore|thus|so|hence)\b,?",
     re.IGNORECASE,
 )
 _MOST_STATED = 600
+_END = 100_000  # characters; a stated answer stands no further from the end
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _box(text: str) -> Found | None:
 
 def _stated(text: str, cut: bool) -> Found | None:
     """What follows the last `answer is`, `Answer:`, `####` or `A:`."""
+    text = text[-_END:]
     for match in reversed(list(_STATED.finditer(text))[-20:]):
         after = text[match.end() : match.end() + _MOST_STATED]
         stated = statement(after)

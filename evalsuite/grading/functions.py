@@ -63,7 +63,8 @@ class Functions:
         r"""The argument of `\sin 2x`: what stands side by side, up to a sign, a bracket or another function."""
         if self.peek() == ("op", "-"):
             self.next()
-            return ("neg", self.unbracketed())
+            with self.deeper():
+                return ("neg", self.unbracketed())
         factors = [self.factor()]
         while (token := self.peek()) is not None:
             constant = all(node[0] in ("num", "con", "inv") for node in factors)

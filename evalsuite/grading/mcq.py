@@ -4,11 +4,11 @@ import re
 
 from evalsuite.grading.boxes import boxes
 
-_WRAP = r"[\s*_(\[{$\"'`<]*(?:\\(?:text|textbf|mathrm|mathbf|boxed|mbox|textit)\s*\{\s*)*[({\[*\s]*"
+_WRAP = r"[\s*_(\[{$\"'`<]{0,8}(?:\\(?:text|textbf|mathrm|mathbf|boxed|mbox|textit)\s{0,3}\{\s{0,3}){0,3}[({\[*\s]{0,4}"
 _LETTER = r"([A-J])"
 _AFTER = r"(?![A-Za-z0-9'’]|\s*[-=+^]\s*\w)"
 _ANSWER = re.compile(
-    rf"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\b[^.\n:]{{0,80}}?)?[\s*_]*(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|-|(?=\())[\s:]*"
+    rf"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\b[^.\n:]{{0,80}}?)?[\s*_]{{0,8}}(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|-|(?=\())[\s:]{{0,8}}"
     rf"(?:(?!not\b|either\b|neither\b)[a-z]+\s+){{0,3}}?{_WRAP}{_LETTER}{_AFTER}",
     re.IGNORECASE,
 )
@@ -18,9 +18,13 @@ _CHOICE = re.compile(
 _CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
 _ALONE = re.compile(rf"^{_WRAP}{_LETTER}(?:[\s)}}\]*$.,:\"'`>]|\\[)\]])*(?:$|(?<=[).:\]])\s)")
 _LEADING = re.compile(rf"^{_WRAP}{_LETTER}(?:[)\]}}*$]*[).:\]}}*][)\]}}*$.:]*\s|\s+[A-Za-z\d\\$]{{2,}})")
+_LINE_END = re.compile(r"[)\]}*$.\s]{0,8}(?:\n|$)")
+_DENIED = re.compile(r"\bnot\s*$")
+_SMALL_WORD = re.compile(r"\s+[a-z]")
 _BRACKETED = re.compile(rf"\({_LETTER}\)")
 _SEVERAL = re.compile(r"^[\s({\[$]*[A-J](?:\s*(?:,|and|&|;|/)\s*[A-J])+[\s)}\]$.]*$", re.IGNORECASE)
 _ELEMENT = re.compile(r"<\s*answer\s*>(.*?)(?:<\s*/\s*answer\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_END = 100_000  # characters; a choice stands no further from the end
 _MARKUP = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mathbf|mbox|left|right)\b|[{}$\\]")
 
 
@@ -67,6 +71,7 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
         letter = leading_letter(content)
         if letter:
             return letter
+    text = text[-_END:]
     stated = _stated(text)
     if stated or cut:
         return stated
@@ -82,20 +87,21 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
 
 
 def _stated(text: str) -> str | None:
-    found = [match for match in _ANSWER.finditer(text) if match.group(1).isupper() or _ends_line(text, match.end())]
-    return found[-1].group(1).upper() if found else None
-
-
-def _ends_line(text: str, end: int) -> bool:
-    """A small letter is a choice only where nothing follows it on its line."""
-    return re.match(r"[)\]}*$.\s]*(?:\n|$)", text[end:]) is not None
+    for match in reversed(list(_ANSWER.finditer(text))):
+        if match.group(1).isupper() or _LINE_END.match(text, match.end()):  # a small letter only where its line ends
+            return match.group(1).upper()
+    return None
 
 
 def _choice(text: str) -> str | None:
-    found = sorted((*_CHOICE.finditer(text), *_CORRECT.finditer(text)), key=lambda match: match.end())
-    kept = [match for match in found if not re.search(r"\bnot\s*$", text[max(0, match.start(1) - 8) : match.start(1)])]
-    kept = [match for match in kept if not (match.group(1) in "AI" and re.match(r"\s+[a-z]", text[match.end() :]))]
-    return kept[-1].group(1) if kept else None
+    """The letter of the last phrase that chooses one."""
+    found = sorted((*_CHOICE.finditer(text), *_CORRECT.finditer(text)), key=lambda match: match.end(), reverse=True)
+    for match in found:
+        denied = _DENIED.search(text, max(0, match.start(1) - 8), match.start(1))
+        article = match.group(1) in "AI" and _SMALL_WORD.match(text, match.end())
+        if not denied and not article:
+            return match.group(1)
+    return None
 
 
 def _last_bracketed(lines: list[str]) -> str | None:

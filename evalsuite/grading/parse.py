@@ -141,8 +141,9 @@ class Parser(Atoms):
         node = self.setexpr()
         if self.peek() == ("op", ":") and not self.building:
             self.next()
-            if node[0] in ("text", "label") or (node[0] == "sym" and self.colon_labels):
-                return ("label", _words(node), self.labelled())
+            if node[0] in ("text", "label"):
+                with self.deeper():
+                    return ("label", _words(node), self.labelled())
             parts = [node, self.setexpr()]
             while self.peek() == ("op", ":"):
                 self.next()
