@@ -4,6 +4,7 @@ Older lighteval casts every value to a string when a column's types differ; such
 """
 
 import ast
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ ARROW_ERRORS = (OSError, ValueError, KeyError, TypeError, IndexError, OverflowEr
 _IDS = re.compile(r"[\[\](), \n\d-]*")
 
 
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what Arrow raises over a damaged file, from opening it to decoding a string, into Unreadable."""
+    try:
+        yield
+    except ARROW_ERRORS as error:
+        raise Unreadable(f"not readable as parquet: {reason(error)}") from error
+
+
 class Details:
     """An open parquet file. Raises Unreadable, with the reason, wherever the file does not hold what it should."""
 
@@ -30,12 +40,10 @@ class Details:
         size, _ = stamp(path)
         if size == 0:
             raise Unreadable("empty file")
-        try:
+        with _readable():
             self.file = pq.ParquetFile(openable(path), memory_map=False, pre_buffer=False)
             self.schema = self.file.schema_arrow
             self.rows = self.file.metadata.num_rows
-        except ARROW_ERRORS as error:
-            raise Unreadable(f"not readable as parquet: {reason(error)}") from error
 
     def has(self, path: str) -> bool:
         """Whether anything lies, or within a string column may lie, at a dotted path."""
@@ -61,11 +69,13 @@ class Details:
     def batches(self, paths: list[str]) -> Iterator["Batch"]:
         """The rows in their order, only the leaves under `paths`."""
         wanted = [self._physical(path) for path in paths]
-        try:
+        found = 0
+        with _readable():
             for batch in self.file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
+                found += batch.num_rows
                 yield Batch(batch)
-        except ARROW_ERRORS as error:
-            raise Unreadable(f"not readable as parquet: {reason(error)}") from error
+        if found != self.rows:
+            raise Unreadable(f"damaged: {self.rows} rows promised, {found} found")
 
     def _physical(self, path: str) -> str:
         """As much of a dotted path as the file has: below a string column there is nothing to select."""
@@ -97,9 +107,9 @@ class Batch:
         """One Python value a row: what lies at a dotted path, None where nothing does. (rows,)"""
         array, keys, at = self._leaf(path)
         if not keys:
-            return array.to_pylist()
+            return _python(array)
         if at not in self._parsed:
-            self._parsed[at] = [literal(value) for value in array.to_pylist()]
+            self._parsed[at] = [literal(value) for value in _python(array)]
         return [_walk(value, keys) for value in self._parsed[at]]
 
     def nested(self, path: str) -> list:
@@ -116,6 +126,7 @@ class Batch:
             return [_count_text(value) for value in self.values(path)]
         return _count_lists(array)
 
+    @_readable()
     def _leaf(self, path: str) -> tuple[pa.Array, list[str], str]:
         """The array at a path, or the string array above it with the keys that remain; and that array's own path."""
         name, *rest = path.split(".")
@@ -190,6 +201,11 @@ def strings(value: Any) -> list[str]:
     return []
 
 
+@_readable()
+def _python(array: pa.Array) -> list:
+    return array.to_pylist()
+
+
 def _walk(value: Any, keys: list[str]) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
@@ -205,6 +221,7 @@ def _count_text(value: Any) -> tuple[int, int, int] | None:
     return (sum(runs), len(runs), max(runs)) if sum(runs) else None
 
 
+@_readable()
 def _count_lists(array: pa.Array) -> list[tuple[int, int, int] | None]:
     if not is_list(array.type):
         return [None] * len(array)
