@@ -106,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evalsuite.embedded", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the model folder shall be, e.g. models/SmolLM2-135M-Instruct")
     folder = parser.parse_args(argv).folder
+    os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is imported; transformers' GGUF reader has no switch
     print(f"{folder}: {'made' if make(folder) else 'already there'}")
     return 0
 
