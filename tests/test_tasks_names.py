@@ -136,3 +136,19 @@ def test_a_task_is_hashable_and_its_place_is_no_part_of_it():
 
     task = Task("t", "expr", "T", repo="r", columns={"problem": ("q",)})
     assert replace(task, folder=Path("/somewhere")) == task and hash(task) == hash(replace(task, folder=Path("/else")))
+
+
+def test_the_docs_table_agrees_with_the_task_table():
+    text = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
+    for task in load_table().values():
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{task.name}` |")]
+        place = f"{task.repo} ({task.subset}, {task.split})" if task.repo else f"`{task.file}`"
+        assert place in line and f"`{task.template}`" in line and (not task.size or f"| {task.size} |" in line)
+
+
+def test_the_docs_name_every_field_of_a_row():
+    from dataclasses import fields
+
+    text = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
+    internal = {"folder", "source"}
+    assert [field.name for field in fields(Task) if field.name not in internal and f"`{field.name}`" not in text] == []
