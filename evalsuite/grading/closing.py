@@ -13,9 +13,10 @@ _NUMBER = re.compile(
 )
 _ITEM = re.compile(r"^\s*\(?\d{1,2}[.):]\s")
 _CONCLUDES = re.compile(
-    r"(?:=|:|≈|\b(?:is|are|was|were|be|equals|equal\s+to|get|gets|gives|have|has|obtain|find|exactly|approximately|about)\b)\s*$",
+    r"(?:=|:|≈|\b(?:is|are|was|were|be|equals|equal\s+to|get|gets|gives|have|has|obtain|find|exactly|approximately|about|so|thus|hence|therefore|leaving|leaves),?)\s*$",
     re.IGNORECASE,
 )
+_DENIES = re.compile(r"\b(?:not|never|n't|isn’t)\s*$")
 _SHORT, _TAIL = 120, 3000
 
 
@@ -45,6 +46,7 @@ def _result(said: str) -> tuple[str, str] | None:
         for match in _NUMBER.finditer(masked)
         if not _ITEM.match(masked[match.start() :]) or masked[: match.start()].strip()
     ]
+    numbers = [match for match in numbers if not _DENIES.search(masked[: match.start()])]
     concluding = [match for match in numbers if _CONCLUDES.search(masked[: match.start()])]
     if concluding and (not spans or concluding[-1].start() > spans[-1][0]):
         return concluding[-1].group().strip(), "last number"

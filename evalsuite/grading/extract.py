@@ -31,6 +31,7 @@ _NOISE = re.compile(
     r"I hope (?:it|this) is correct\.?|^[\s:*_=>\-]*[:*_=>]+(?=[\s$\\(\d])|\*\*|__|^\s*(?:therefore|thus|so|hence)\b,?",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(r"(?:about|approximately|roughly|exactly|simply|just|therefore|thus|then)\b[,:]?\s*", re.IGNORECASE)
 _MOST_STATED = 600
 _END = 100_000  # characters; a stated answer stands no further from the end
 
@@ -119,6 +120,7 @@ def statement(after: str) -> str | None:
     >>> statement(" $x = 5$. That was easy."), statement(": **12 cm**\nConfidence: 1"), statement(" that the area is 7.")
     ('$x = 5$', '12 cm', '7')
     """
+    after = _ABOUT.sub("", after.lstrip(" :*\n\t"), count=1) if _ABOUT.match(after.lstrip(" :*\n\t")) else after
     after = _NOISE.sub("", after.lstrip(" :*\n\t").replace("**", "")).strip()
     if not after:
         return None

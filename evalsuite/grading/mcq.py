@@ -18,6 +18,7 @@ _CHOICE = re.compile(
 _CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
 _ALONE = re.compile(rf"^{_WRAP}{_LETTER}(?:[\s)}}\]*$.,:\"'`>]|\\[)\]])*(?:$|(?<=[).:\]])\s)")
 _LEADING = re.compile(rf"^{_WRAP}{_LETTER}(?:[)\]}}*$]*[).:\]}}*][)\]}}*$.:]*\s|\s+[A-Za-z\d\\$]{{2,}})")
+_BOLD = re.compile(rf"\*\*\(?{_LETTER}\)?\.?\*\*")
 _LINE_END = re.compile(r"[)\]}*$.\s]{0,8}(?:\n|$)")
 _DENIED = re.compile(r"\bnot\s*$")
 _SMALL_WORD = re.compile(r"\s+[a-z]")
@@ -105,5 +106,5 @@ def _choice(text: str) -> str | None:
 
 
 def _last_bracketed(lines: list[str]) -> str | None:
-    letters = set(_BRACKETED.findall(lines[-1]))
+    letters = set(_BRACKETED.findall(lines[-1]) or _BOLD.findall(lines[-1]))
     return letters.pop() if len(letters) == 1 else None

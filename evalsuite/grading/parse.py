@@ -80,18 +80,23 @@ class Parser(Atoms):
             return None
         if self.nested:
             raise Unreadable("a condition inside brackets")
-        end, depth = index, 0
-        while end < len(self.tokens):
-            depth += (self.tokens[end][1] in OPENING) - (self.tokens[end][1] in CLOSING)
-            following = self.tokens[end + 1] if end + 1 < len(self.tokens) else ("", "")
-            if not depth and (
-                self.tokens[end][1] in ("or", ";") or (self.tokens[end] == ("op", ",") and following[1] == "and")
-            ):
-                break
-            end += 1
+        end = len(self.tokens)
+        if self.tokens[index][1].lower() not in ("is", "are", "which", "since", "because"):
+            end = self.condition_end(index)
         words = " ".join(value for _, value in self.tokens[index:end])
         self.index = end
         return words
+
+    def condition_end(self, index: int) -> int:
+        depth = 0
+        while index < len(self.tokens):
+            value = self.tokens[index][1]
+            depth += (value in OPENING) - (value in CLOSING)
+            following = self.tokens[index + 1][1] if index + 1 < len(self.tokens) else ""
+            if not depth and (value in ("or", ";") or (value == "," and following == "and")):
+                break
+            index += 1
+        return index
 
     def item(self) -> Node:
         """A relation or chain of relations between set expressions; a definition `f(x) = ...` keeps its head whole."""
@@ -198,15 +203,15 @@ class Parser(Atoms):
         """Factors, multiplied or divided, explicitly or by standing side by side; then perhaps a unit."""
         factors: list[Node] = [self.factor()]
         while (token := self.peek()) is not None:
-            if token in (("op", "*"), ("op", "/")) or self.times_letter(token):
+            if token in (("op", "*"), ("op", "/")) or self.times_letter(token) or self.divides(token, factors[-1]):
                 self.next()
                 sign = self.sign()
                 right = self.factor() if sign == "+" else ("neg", self.factor())
-                factors.append(("inv", right) if token[1] == "/" else right)
+                factors.append(("inv", right) if token[1] in "/:" else right)
             elif token[0] in ("text", "word") and token[1].lower() in MULTIPLIERS and not self.is_text(factors[-1]):
                 self.next()
                 factors.append(self.number_node(MULTIPLIERS[token[1].lower()]))
-            elif self.starts_unit(token) and not self.is_text(factors[-1]):
+            elif self.starts_unit(token, factors) and not self.is_text(factors[-1]):
                 return marked("unit", _product(factors), self.unit())
             elif self.is_text(factors[-1]) and len(factors) == 1 and self.starts_factor(token):
                 return ("label", factors[0][1], self.additive())
@@ -216,7 +221,12 @@ class Parser(Atoms):
                 break
         return _product(factors)
 
-    def starts_unit(self, token: tuple[str, str]) -> bool:
+    def divides(self, token: tuple[str, str], before: Node) -> bool:
+        """A colon inside brackets divides."""
+        return token == ("op", ":") and self.nested > 0 and not self.building and not self.is_text(before)
+
+    def starts_unit(self, token: tuple[str, str], after: list[Node] | None = None) -> bool:
+        """Whether a unit begins; bare words are one only after something with a number in it."""
         kind, value = token
         if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
             return False
@@ -224,7 +234,15 @@ class Parser(Atoms):
             return True
         if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
             return False
-        return kind == "text" or is_unit_word(value) or self.is_word(value)
+        if kind == "text" or is_unit_word(value):
+            return True
+        return self.is_word(value) and (after is None or any(has_number(node) for node in after))
+
+
+def has_number(node: Node) -> bool:
+    return node[0] in ("num", "pct", "deg") or any(
+        has_number(part) for part in node if isinstance(part, tuple) and part
+    )
 
 
 def _product(factors: list[Node]) -> Node:

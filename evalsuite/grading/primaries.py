@@ -10,6 +10,7 @@ from evalsuite.grading.words import (
     CLOSING_COMMANDS,
     FUNCTIONS,
     GREEK,
+    INFINITE,
     NUMBER_SETS,
     PHRASES,
     RELATIONS,
@@ -129,6 +130,8 @@ class Primaries:
                 self.next()
         phrase = " ".join(words)
         known = PHRASES.get(phrase.lower())
+        if phrase.lower() in INFINITE:
+            return ("con", "inf")
         return ("set", known) if known else ("text", phrase)
 
     def application(self, named: Node) -> Node | None:
@@ -137,7 +140,9 @@ class Primaries:
         if self.peek() != ("op", "("):
             return None
         numeric = self.peek(1) is not None and self.peek(1)[0] == "num" and self.peek(2) == ("op", ")")
-        if not numeric and name.rstrip("'").partition("_")[0] not in CALLED:
+        argument = self.peek(1) is not None and self.peek(1)[0] == "word" and self.peek(2) == ("op", ")")
+        single = len(name) == 1 and name.isupper() and argument and len(self.peek(1)[1]) == 1
+        if not numeric and not single and name.rstrip("'").partition("_")[0] not in CALLED:
             return None
         self.next()
         inner = self.enclosed(")")

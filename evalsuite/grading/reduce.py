@@ -60,7 +60,7 @@ def _equality(operands: tuple[Node, ...]) -> Node:
         return reduced(last)
     if is_name(last) and not letters(first) and len(operands) == 2:
         return reduced(first)
-    if len(operands) > 2 and (is_name(first) or not any(letters(one) for one in operands)):
+    if len(operands) > 2 and (is_name(first) or not letters(last)):
         return reduced(last)
     if len(operands) == 2:
         return ("eq", first, last) if letters(first) or letters(last) else reduced(last)

@@ -11,7 +11,12 @@ _MATHS = re.compile(
 _COMMAND = re.compile(r"\\([A-Za-z]+)|\\[,;:! ()\[\]]")
 _NOT_WORDS = re.compile(r"[^\w+\-'<>=/.]+")
 _ARTICLES = frozenset(("the", "a", "an"))
-_SYNONYMS = {"true": "yes", "false": "no", "correct": "yes", "incorrect": "no"}
+_SYNONYMS = {
+    "true": "yes", "false": "no", "correct": "yes", "incorrect": "no",
+    "does not exist": "undefined", "dne": "undefined", "doesn't exist": "undefined", "not defined": "undefined", "none": "no solution",
+    "no solutions": "no solution", "no real solutions": "no solution", "no real solution": "no solution", "there are no solutions": "no solution",
+    "there is no solution": "no solution", "no such number exists": "no solution", "no such numbers exist": "no solution",
+}  # fmt: skip
 _NEGATIONS = frozenset(
     (
         "not",
@@ -34,7 +39,25 @@ _COPULA = frozenset(("is", "are", "was", "were", "be", "equals"))
 _VERBS = frozenset(
     "will is are was wins won has have had can could gets got does did must should would always loses lost".split()
 )
-_FILLERS = frozenset(("that", "so", "therefore", "answer", "it", "i", "think"))
+_FILLERS = frozenset(
+    (
+        "that",
+        "so",
+        "therefore",
+        "answer",
+        "it",
+        "i",
+        "think",
+        "more",
+        "all",
+        "each",
+        "both",
+        "there",
+        "this",
+        "yes",
+        "some",
+    )
+)
 
 
 def words(text: str) -> list[str]:
@@ -72,8 +95,9 @@ def same_words(gold: str, answer: str) -> bool:
         return False
     if left == right or "".join(left) == "".join(right):
         return wordy(gold) and wordy(answer)
-    if len(left) == len(right) == 1:
-        return len(left[0]) > 1 and _SYNONYMS.get(left[0], left[0]) == _SYNONYMS.get(right[0], right[0])
+    one, two = (_SYNONYMS.get(" ".join(part), " ".join(part)) for part in (left, right))
+    if one == two or len(left) == len(right) == 1:
+        return one == two and len(one) > 1
     return (wordy(answer) and _states(left, right, gold)) or (wordy(gold) and _states(right, left, answer))
 
 
@@ -89,4 +113,6 @@ def _states(sentence: list[str], short: list[str], written: str) -> bool:
     if after == short and before[-1] in _COPULA:
         return True
     named = re.match(r"\W*(?:The\s+)?[A-Z]", written) is not None and short[0] not in _FILLERS
-    return named and sentence[: len(short)] == short and sentence[len(short)] in _VERBS
+    if not named or sentence[: len(short)] != short:
+        return False
+    return sentence[len(short)] in _VERBS or (len(short) <= 2 and sentence[len(short)].endswith(("ed", "s")))

@@ -91,13 +91,24 @@ def _simple(match: re.Match, worded: bool, found: list[Token]) -> None:
         elif escaped not in _SKIPPED_SYMBOLS:
             found.append(("op", {"{": "{{", "}": "}}", "|": "|", "#": "#", "&": "and"}.get(escaped, escaped)))
     elif number:
-        found.append(("num", number))
+        _number(number, match, found)
     elif letters:
         found.append(("text" if worded else "word", letters))
     elif operator:
         found.append(_LONG_OPERATORS[operator])
     elif single not in "~$":
         found.append(("op", single))
+
+
+def _number(written: str, match: re.Match, found: list[Token]) -> None:
+    """A number; `7,103` beside another comma without a space is two of them."""
+    text, start, end = match.string, match.start(), match.end()
+    if "," in written and (text[start - 1 : start] == "," or re.match(r",\d", text[end : end + 2])):
+        for part in written.split(","):
+            found.extend((("num", part), ("op", ",")))
+        found.pop()
+    else:
+        found.append(("num", written))
 
 
 def _command(name: str, text: str, position: int, worded: bool, depth: int, found: list[Token]) -> int:

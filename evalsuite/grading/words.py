@@ -37,6 +37,7 @@ WRAPPERS = frozenset(
     "align aligned gather gathered equation split eqnarray multline flalign alignat displaymath math center".split()
 )
 
+INFINITE = frozenset(("infinitely many", "infinite", "infinitely many solutions", "infinite solutions"))
 # Phrases that are sets; everything else in words is compared as words
 PHRASES = {
     "all real numbers": "R", "all reals": "R", "any real number": "R", "all real": "R", "the real numbers": "R", "real numbers": "R", "the set of all real numbers": "R",
