@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, close, quotient
+from evalsuite.grading.ellipsis import same_written_out
 from evalsuite.grading.evaluate import POINTS, letters, value
 from evalsuite.grading.lists import same_lists
 from evalsuite.grading.reduce import expanded, reduced, substituted
@@ -29,7 +30,12 @@ def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return _same_set(left, right, tolerance)
     if "seq" in kinds or "pm" in kinds or len(expanded(left)) + len(expanded(right)) > 2:
         return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
-    return same_scalar(left, right, tolerance) or _same_definition(gold, answer) or _same_written_equation(gold, answer)
+    return (
+        same_scalar(left, right, tolerance)
+        or same_written_out(left, right)
+        or _same_definition(gold, answer)
+        or _same_written_equation(gold, answer)
+    )
 
 
 def single(node: Node) -> Node:

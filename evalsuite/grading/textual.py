@@ -85,8 +85,8 @@ def same_words(gold: str, answer: str) -> bool:
 
     >>> same_words("The function is odd.", "odd"), same_words("odd", "oddly")
     (True, False)
-    >>> same_words("The function is not odd.", "odd"), same_words("Vera takes the last stone.", "Vera")
-    (False, False)
+    >>> same_words("The function is not odd.", "odd"), same_words("Vera does not win.", "Vera"), same_words("Vera won it all.", "Vera")
+    (False, False, True)
     """
     left, right = words(gold), words(answer)
     if not left or not right:
@@ -112,7 +112,12 @@ def _states(sentence: list[str], short: list[str], written: str) -> bool:
     before, after = sentence[: -len(short)], sentence[-len(short) :]
     if after == short and before[-1] in _COPULA:
         return True
-    named = re.match(r"\W*(?:The\s+)?[A-Z]", written) is not None and short[0] not in _FILLERS
-    if not named or sentence[: len(short)] != short:
+    name = re.match(r"\W*(?:The\s+)?([A-Z]\w*)", written)
+    if (
+        not name
+        or name.group(1).casefold() != short[0].casefold()
+        or short[0] in _FILLERS
+        or sentence[: len(short)] != short
+    ):
         return False
     return sentence[len(short)] in _VERBS or (len(short) <= 2 and sentence[len(short)].endswith(("ed", "s")))
