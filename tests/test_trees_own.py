@@ -175,3 +175,21 @@ def test_no_model_text_makes_the_file_large(tmp_path):
     extracted = only(tmp_path)["samples"]["extracted"]["verified_match"]
     assert len(set(extracted)) == 3 and max(map(len, extracted)) <= 500
     assert os.path.getsize(tmp_path / "tiny/all_experiments_results.json") < 10_000
+
+
+def test_what_main_keeps_beside_experiments_is_not_taken_for_bad_files(tmp_path):
+    folder = make.own(tmp_path)
+    make.write_json(tmp_path / "tiny/model.json", {"schema_version": 1, "source": "org/tiny"})
+    (folder.with_name("aime24_x_seed5")).mkdir()
+    (folder.with_name("aime24_x_seed5") / ".lock").write_text("{}")
+    report = read_tree(tmp_path)
+    assert not report.failed and [one.completions for one in report.models[0].unfinished] == [0]
+
+
+def test_experiments_moved_aside_are_left_alone_even_before_the_new_ones_are_done(tmp_path):
+    folder = make.own(tmp_path)
+    folder.rename(folder.with_name(f"{folder.name}.replaced-20261124-090000"))
+    make.own(tmp_path, seed=1)
+    report = read_tree(tmp_path)
+    assert [one["seed"] for one in make.load(tmp_path / "tiny")["experiments"].values()] == [1]
+    assert report.notes == ["1 experiments that --overwrite moved aside are not read"]

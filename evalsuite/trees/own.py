@@ -87,8 +87,9 @@ def _total(manifest: dict[str, Any], name: str) -> float | None:
 
 
 def _asked(manifest: dict[str, Any]) -> int | None:
-    problems = manifest.get("problems")
-    return len(problems) if isinstance(problems, list) and problems else integer(manifest.get("num_samples"))
+    lists = [manifest.get(name) for name in ("problems", "failed_problems")]
+    asked = sum(len(found) for found in lists if isinstance(found, list))
+    return asked or integer(manifest.get("num_samples"))
 
 
 def _fill_problems(samples: Samples, manifest: dict[str, Any]) -> list[str]:

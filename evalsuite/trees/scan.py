@@ -20,6 +20,7 @@ OUTPUTS = {"all_experiments_results.json", "analysis_results.json", "comparison_
 DATA = (".json", ".jsonl", ".parquet")
 NO_EXPERIMENT = f"no experiment in it: no {MANIFEST}, journal, results or details"
 _OURS = re.compile(r"_seed\d+$")
+_REPLACED = re.compile(r"\.replaced-\d{8}-\d{6}$")  # what main.py --overwrite moved aside
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Scan:
     unfinished: list[str] = field(default_factory=list)  # our experiments without a manifest
     bad: list[Bad] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)  # links to folders that are read under their own name
+    replaced: list[str] = field(default_factory=list)  # experiments moved aside by --overwrite
     _linked: set[str] = field(default_factory=set)
 
     def run(self) -> "Scan":
@@ -45,7 +47,7 @@ class Scan:
     def _visit(self, folder: str, depth: int, entries: list[os.DirEntry]) -> bool:
         """Note what is in a folder that has no manifest; False if it holds nothing of interest."""
         before = len(self.sources) + len(self.unfinished) + len(self.bad)
-        names = {entry.name for entry in entries}
+        names = {entry.name for entry in entries if not entry.name.startswith(".")}  # a lock may lie there
         if names & {LIVE, PACKED} or (not names and _OURS.search(folder)):
             self.unfinished.append(folder)
             if not self.provisional:
@@ -74,6 +76,9 @@ class Scan:
                 return True
             if depth > MAX_DEPTH:
                 raise Unreadable(f"more than {MAX_DEPTH} folders deep")
+            if _REPLACED.search(entry.name):
+                self.replaced.append(entry.path)
+                return True
             return self._own(entry.path) or self._visit(entry.path, depth, entries_of(entry.path))
         except OSError as error:
             self.bad.append(Bad(entry.path, reason(error)))

@@ -117,6 +117,10 @@ def _skipped(report: TreeReport, root: str) -> list[str]:
 
 
 def _paths(report: TreeReport) -> list[str]:
+    """The files written; of those that stood there already the number, where they are many."""
     good = [model for model in report.models if not model.error]
-    lines = [f"{'wrote' if model.written else 'unchanged'} {one_line(model.path)}" for model in good[:MAX_LINES]]
-    return lines + ([f"and {len(good) - MAX_LINES} more files"] if len(good) > MAX_LINES else [])
+    written, unchanged = ([model.path for model in good if model.written is said] for said in (True, False))
+    lines = [f"unchanged: {len(unchanged)} files"] if len(unchanged) > MAX_SAID else []
+    lines += [f"unchanged {one_line(path)}" for path in unchanged] if len(unchanged) <= MAX_SAID else []
+    lines += [f"wrote {one_line(path)}" for path in written[:MAX_LINES]]
+    return lines + ([f"and {len(written) - MAX_LINES} more files"] if len(written) > MAX_LINES else [])

@@ -67,6 +67,8 @@ class Pass:
                 later.append(group)
         self._write_others(later)
         self.report.notes += [f"{path} is a link to a folder read under its own name" for path in scan.aliases]
+        if scan.replaced:
+            self.report.notes.append(f"{len(scan.replaced)} experiments that --overwrite moved aside are not read")
         self.report.bad = list(dict.fromkeys(self.report.bad))
         return self.report
 
