@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import tree_maker as make
@@ -130,3 +132,17 @@ def test_help_needs_neither_pyarrow_nor_half_a_second():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=analyze_results.__file__.rpartition("/")[0]
     )
     assert done.returncode == 0 and "--model_name_pattern" in done.stdout and time.monotonic() - started < 5
+
+
+def test_every_key_and_flag_is_documented(tmp_path, capsys):
+    docs = (Path(analyze_results.__file__).parent / "docs/results.md").read_text(encoding="utf-8")
+    make.own(tmp_path)
+    run(capsys, tmp_path)
+    written = make.load(tmp_path / "tiny")
+    (experiment,) = written["experiments"].values()
+    keys = [*written, *experiment, *(f"results.{key}" for key in experiment["results"])]
+    keys += [f"samples.{key}" for key in experiment["samples"]]
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    keys += re.findall(r"--\w+", capsys.readouterr().out)
+    assert [key for key in keys if f"`{key}" not in docs and key not in ("results", "samples", "--help")] == []
