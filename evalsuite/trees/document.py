@@ -62,7 +62,11 @@ class Document:
         self.kept = [
             (name, checks.is_provisional(item.facts, prefixes), item) for name, item in zip(names, kept, strict=True)
         ]
-        facts = [item.facts for item in kept]
+        self.tail = self._findings(names, [item.facts for item in kept], duplicates)
+        return self
+
+    def _findings(self, names: list[str], facts: list[Facts], duplicates: list[dict]) -> dict[str, Any]:
+        """What stands in the file behind the experiments."""
         report = {
             "duplicates": duplicates,
             "missing_seeds": checks.missing_seeds(facts),
@@ -71,15 +75,16 @@ class Document:
             "mixed_circumstances": checks.mixed_circumstances(facts),
         }
         own = [f"{name}: {line}" for name, one in zip(names, facts, strict=True) for line in one.warnings]
-        self.tail = {
+        unfinished = [
+            (os.path.basename(one.folder), self._path(one.folder), one.completions) for one in self.unfinished
+        ]
+        return {
             "skipped": [{"path": self._path(bad.path), "reason": bad.reason} for bad in self.bad],
-            "unfinished": [{"experiment": os.path.basename(one.folder), "path": self._path(one.folder),
-                            "completions": one.completions} for one in self.unfinished],
+            "unfinished": [dict(zip(("experiment", "path", "completions"), one, strict=True)) for one in unfinished],
             **report,
             "warnings": [*checks.sentences(report), *own],
             "notes": checks.notes(report),
-        }  # fmt: skip
-        return self
+        }
 
     def _path(self, path: str) -> str:
         return os.path.relpath(path, self.folder)
