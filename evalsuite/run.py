@@ -41,6 +41,7 @@ class Run:
         self.engine_log, self.grade_log = logs / f"engine-{stamp}.log", logs / f"grading-{stamp}.log"
         self.status = Status(len(sweep.experiments), done_before=len(sweep.experiments) - len(todo))
         self.progress = Progress(self.status, logs / f"progress-{stamp}.json")
+        self.grade_only = bool(args.regrade or args.rescore_at)
         cores = len(os.sched_getaffinity(0))
         self.workers = Workers(args.grade_jobs or (max(1, cores - 1) if self._own_cpu_engine() else cores))
         self.server = (
