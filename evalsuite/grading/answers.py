@@ -13,6 +13,7 @@ from evalsuite.grading.parse import parse
 from evalsuite.grading.phrases import comparison
 from evalsuite.grading.reduce import reduced
 from evalsuite.grading.residues import same_residues
+from evalsuite.grading.rewrites import number_word, rewritten
 from evalsuite.grading.scalars import same_scalar
 from evalsuite.grading.surface import plain, undelimited
 from evalsuite.grading.tokens import Unreadable
@@ -25,6 +26,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?")
 _AMBIGUOUS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _EDGES = re.compile(r"^(?:\\[,;:! ]|[\s.,;:](?!\d))+|(?:(?<!\\)\\[,;:! ]|(?<!\\)[\s.,;:])+$")
 _COMMA = re.compile(r"(-?\d+|-?\d{1,3}(?:\.\d{3})+),(\d{1,2}|\d{4,})")
+_LEADING = re.compile(r"^[\s$]*(?:=|\\approx|\\sim|\\therefore|≈)(?![A-Za-z])\s*")
 _LONGEST_TEXT = 400
 
 
@@ -49,11 +51,21 @@ def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str |
 def _in_words(gold: str, answer: str, ones: tuple[Node, ...], twos: tuple[Node, ...]) -> str | None:
     """Why two short answers say the same, where words carry what they say."""
     gold, answer = plain(gold), plain(answer)
+    if _same_number_word(gold, answer):
+        return "same number"
     if textual.same_words(gold, answer):
         return "same words"
     if same_comparison(gold, answer, ones, twos):
         return "same comparison"
     return "same residues" if same_residues(gold, answer, (*ones, None)[0], (*twos, None)[0]) else None
+
+
+def _same_number_word(gold: str, answer: str) -> bool:
+    """`seven` and 7."""
+    one, two = number_word(gold), number_word(answer)
+    return (one is not None or two is not None) and (number(gold) if one is None else one) == (
+        number(answer) if two is None else two
+    )
 
 
 def same_comparison(gold: str, answer: str, ones: tuple[Node, ...], twos: tuple[Node, ...]) -> bool:
@@ -120,7 +132,7 @@ def decimal_comma(text: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=2048)
 def readings(text: str) -> tuple[Node, ...]:
     """The trees of an answer: none, one, or two where `1,234` may be a number or a list."""
-    return tuple(_readings(_EDGES.sub("", text)))
+    return tuple(_readings(rewritten(_LEADING.sub("", _EDGES.sub("", text)))))
 
 
 def _readings(text: str) -> Iterator[Node]:

@@ -4,20 +4,38 @@ from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, close, quotient
 from evalsuite.grading.ellipsis import same_written_out
-from evalsuite.grading.evaluate import POINTS, letters, value
+from evalsuite.grading.evaluate import POINTS, letters, mentions, substituted, value
 from evalsuite.grading.lists import same_lists
-from evalsuite.grading.reduce import expanded, reduced, substituted
+from evalsuite.grading.reduce import declared_letters, expanded, reduced
 from evalsuite.grading.regions import NoRegion, equal_regions, region
 from evalsuite.grading.sampling import same_by_sampling
 from evalsuite.grading.scalars import same_scalar
 
 Node = tuple
+_RUNNING = frozenset("kmnlptsjqr")
 _SETS = frozenset(("ival", "setop", "set", "build", "rel"))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     """Whether an answer's tree says what the gold's says."""
+    return _same(gold, answer, tolerance) or _same_renamed(gold, answer, tolerance)
+
+
+def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
+    r"""`\pi/6 + k\pi` and `\pi/6 + n\pi`: a letter that runs through whole numbers may be another."""
+    ours, theirs = letters(reduced(gold)), letters(reduced(answer))
+    only, other = ours - theirs, theirs - ours
+    if len(only) != 1 or len(other) != 1 or not only | other <= _RUNNING:
+        return False
+    declared = declared_letters(gold) | declared_letters(answer)
+    periodic = mentions(gold, ("con", "pi")) and mentions(answer, ("con", "pi"))
+    if not (periodic or (only | other) & declared):
+        return False
+    return _same(gold, substituted(answer, ("sym", *other), ("sym", *only)), tolerance)
+
+
+def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     if gold == answer:
         return True
     left, right = single(reduced(gold)), single(reduced(answer))
@@ -28,14 +46,22 @@ def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return _same_equation(gold, answer, left, right)
     if kinds & _SETS or _has_set(left) or _has_set(right):
         return _same_set(left, right, tolerance)
+    if (
+        _repeats(answer) and left[0] not in ("seq", "pm") and len(expanded(left)) == 1
+    ):  # `1/2 or 0.5`: one value said twice
+        return all(_same(gold, part, tolerance) for part in answer[2])
     if "seq" in kinds or "pm" in kinds or len(expanded(left)) + len(expanded(right)) > 2:
-        return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
+        return same_lists(gold, answer, lambda one, two: _same(one, two, tolerance))
     return (
         same_scalar(left, right, tolerance)
         or same_written_out(left, right)
         or _same_definition(gold, answer)
         or _same_written_equation(gold, answer)
     )
+
+
+def _repeats(node: Node) -> bool:
+    return node[0] == "seq" and node[1] == "bare" and node[3] == "or"
 
 
 def single(node: Node) -> Node:
@@ -60,7 +86,7 @@ def _same_matrix(gold: Node, answer: Node, tolerance: float | None) -> bool:
         left, right = ([entry for row in rows for entry in row] for rows in (left, right))
         left, right = [left], [right]
     return len(left) == len(right) and all(
-        len(one) == len(two) and all(same(a, b, tolerance) for a, b in zip(one, two, strict=True))
+        len(one) == len(two) and all(_same(a, b, tolerance) for a, b in zip(one, two, strict=True))
         for one, two in zip(left, right, strict=True)
     )
 
@@ -93,7 +119,7 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
     if verdict is not None:
         return verdict
     if "seq" in (gold[0], answer[0]) and gold[0] not in ("rel",) and answer[0] not in ("rel",):
-        return same_lists(gold, answer, lambda one, two: same(one, two, tolerance))
+        return same_lists(gold, answer, lambda one, two: _same(one, two, tolerance))
     return same_scalar(gold, answer)
 
 
@@ -107,7 +133,7 @@ def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
     """Comparisons with the same members; a pair may also be moved across, or multiplied by a number."""
     for one in (answer, _reversed(answer)):
         if one[2] == gold[2] and len(one[1]) == len(gold[1]):
-            if all(same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):
+            if all(_same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):
                 return True
     if len(gold[1]) != 2 or len(answer[1]) != 2:
         return False
@@ -153,14 +179,14 @@ def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
     if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
         return False
     if _holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
-        return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
+        return _same(equation[1], expression) if left[0] != "eq" else _same(expression, equation[1])
     if left[0] != "eq":
         return False
     missing = letters(equation[0]) | letters(equation[1])
     missing -= letters(expression)
     if len(missing) != 1 or not letters(expression):
         return False
-    return _holds(_difference(*(substituted(side, next(iter(missing)), expression) for side in equation)))
+    return _holds(_difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
 
 
 def _same_written_equation(gold: Node, answer: Node) -> bool:
@@ -179,8 +205,8 @@ def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:
 
 
 def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node]) -> bool:
-    return all(same(a, b) for a, b in zip(one, two, strict=True)) or all(
-        same(a, b) for a, b in zip(one, two[::-1], strict=True)
+    return all(_same(a, b) for a, b in zip(one, two, strict=True)) or all(
+        _same(a, b) for a, b in zip(one, two[::-1], strict=True)
     )
 
 
@@ -204,5 +230,6 @@ def _same_definition(gold: Node, answer: Node) -> bool:
         return False
     body = answer[1][1]
     for number, (old, new) in enumerate(zip(heads[1][2], heads[0][2], strict=True)):
-        body = substituted(substituted(body, old[1], ("sym", f"{number}:")), f"{number}:", new)
+        kept = ("sym", f"{number}:")  # so that swapped names do not meet
+        body = substituted(substituted(body, old, kept), kept, new)
     return same_scalar(gold[1][1], body)

@@ -60,7 +60,7 @@ def _binomial(above: Value, below: Value) -> Value:
     if isinstance(above, Fraction) and isinstance(below, Fraction) and above.denominator == below.denominator == 1:
         if 0 <= above <= 4 * _LARGEST_FACTORIAL:
             return Fraction(math.comb(int(above), int(below))) if below >= 0 else Fraction(0)
-    if max(abs(floating(above)), abs(floating(below))) > 1e6:
+    if max(abs(floating(above)), abs(floating(below))) > 2e4:
         raise Absurd("a binomial of absurd size")
     return mp.binomial(floating(above), floating(below))
 
@@ -97,6 +97,7 @@ _EXACT: dict[str, Callable[..., Value]] = {
     "binom": _binomial,
     "abs": abs,
     "sign": _sign,
+    "cis": lambda number: mp.expj(floating(number)),
     "arg": _arg,
     "Re": lambda number: number.real if not isinstance(number, Fraction) else number,
     "Im": lambda number: number.imag if not isinstance(number, Fraction) else Fraction(0),

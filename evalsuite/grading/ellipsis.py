@@ -2,8 +2,7 @@ r"""Sums and products with dots, `a_1 + a_2 + \ldots + a_n`: written out for a f
 
 import re
 
-from evalsuite.grading.evaluate import mentions
-from evalsuite.grading.reduce import substituted
+from evalsuite.grading.evaluate import mentions, substituted
 from evalsuite.grading.scalars import same_value
 
 Node = tuple
@@ -60,7 +59,7 @@ def _collect(node: Node, subscripts: set[str], plain: set[str]) -> None:
 
 def _at(node: Node, name: str, count: int) -> Node:
     """The tree with a number for the index, in subscripts too."""
-    node = substituted(node, name, ("num", count, None))
+    node = substituted(node, ("sym", name), ("num", count, None))
     return _subscripts(node, name, count)
 
 

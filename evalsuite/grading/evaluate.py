@@ -30,6 +30,7 @@ from evalsuite.grading.elementary import apply
 Node = tuple
 
 POINTS = 5
+_MOST_TERMS = 300  # of a sum that is added up
 _INTEGERS = frozenset("nmkNMKjl")
 
 
@@ -59,6 +60,15 @@ def letters(node: Node) -> frozenset[str]:
 def mentions(node: Node, part: Node) -> bool:
     """Whether a tree holds another."""
     return node == part or any(mentions(one, part) for one in node if isinstance(one, tuple))
+
+
+def substituted(node: Node, part: Node, replacement: Node) -> Node:
+    """The tree with every occurrence of a part replaced."""
+    if node == part:
+        return replacement
+    if not isinstance(node, tuple) or not node:
+        return node
+    return tuple(substituted(one, part, replacement) for one in node)
 
 
 def _settled(node: Node, point: int, rough: Value) -> Value:
@@ -154,7 +164,7 @@ def _base(node: Node, _: int) -> Value:
 def _constant(node: Node, _: int) -> Value:
     if node[1] == "pi":
         return +mp.pi
-    if node[1] == "e":
+    if node[1] in ("e", "logbase"):  # of a logarithm without a base: natural; scalars tries ten as well
         return +mp.e
     if node[1] == "i":
         return mp.mpc(0, 1)
@@ -167,6 +177,25 @@ def _ratio(node: Node, point: int) -> Value:
     if len(node[1]) != 2:
         return opaque(structure(node))
     return times(_value(node[1][0], point), 1 / _value(node[1][1], point))
+
+
+def _big(node: Node, point: int) -> Value:
+    """A finite sum or product over whole numbers; anything else is compared as written."""
+    limits = {part[1]: part[2][0] for part in node[2][:-1]}
+    start, body = limits.get("_"), node[2][-1]
+    if node[1] not in ("sum", "prod") or "^" not in limits or not start or start[0] != "rel" or start[2] != ("=",):
+        return opaque(structure(node))
+    try:
+        low, high = _value(start[1][1], point), _value(limits["^"], point)
+    except Undecidable:
+        return opaque(structure(node))
+    if not all(isinstance(end, Fraction) and end.denominator == 1 for end in (low, high)) or high - low > _MOST_TERMS:
+        return opaque(structure(node))
+    total = Fraction(node[1] == "prod")
+    for number in range(int(low), int(high) + 1):
+        term = _value(substituted(body, start[1][0], ("num", Fraction(number), None)), point)
+        total = plus(total, term) if node[1] == "sum" else times(total, term)
+    return total
 
 
 def _function(node: Node, point: int) -> Value:
@@ -194,5 +223,6 @@ _RULES = {
     "ratio": _ratio,
     "call": _call,
     "fn": _function,
+    "big": _big,
     "text": lambda node, _: opaque(node[1].lower()),
 }

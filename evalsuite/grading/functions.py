@@ -42,7 +42,10 @@ class Functions:
         if name == "sqrt" or name == "cbrt":
             name, arguments = "root", (*arguments, self.number_node(2 if name == "sqrt" else 3))
         if name in ("log", "lg", "ln"):
-            arguments = (*arguments, base or (self.number_node(10) if name == "lg" else ("con", "e")))
+            arguments = (
+                *arguments,
+                base or {"lg": self.number_node(10), "ln": ("con", "e"), "log": ("con", "logbase")}[name],
+            )
             name = "log"
         if exponent == ("neg", self.number_node(1)) and f"a{name}" in ("asin", "acos", "atan"):
             return ("fn", f"a{name}", arguments)

@@ -10,10 +10,13 @@ A node is a tuple whose first entry names it:
     ("mod", node, modulus)
 """
 
+import itertools
+
 from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable, marked
+from evalsuite.grading.evaluate import mentions
 from evalsuite.grading.surface import joined_digits, plain, undelimited
 from evalsuite.grading.tokens import tokens
-from evalsuite.grading.units import MULTIPLIERS, is_unit_word
+from evalsuite.grading.units import MULTIPLIERS, is_unit_word, size
 from evalsuite.grading.words import CONDITIONS, FUNCTIONS, RELATIONS, SET_WORDS
 
 MAX_LENGTH = 8000
@@ -104,6 +107,8 @@ class Parser(Atoms):
         while (operator := self.relation()) is not None:
             operators.append(operator)
             operands.append(self.labelled())
+        if operators and operands[-1][0] == "cond":
+            return ("cond", ("rel", (*operands[:-1], operands[-1][1]), tuple(operators)), operands[-1][2])
         return ("rel", tuple(operands), tuple(operators)) if operators else operands[0]
 
     def relation(self) -> str | None:
@@ -174,7 +179,6 @@ class Parser(Atoms):
         """Terms with signs; a unit after the last one belongs to the sum where no other term has one."""
         with self.deeper():
             terms: list[Node] = []
-            token = self.peek()
             while True:
                 sign = self.sign()
                 if sign in ("pm", "mp"):
@@ -183,6 +187,8 @@ class Parser(Atoms):
                     term = self.term()
                     terms.append(("neg", term) if sign == "-" else term)
                 token = self.peek()
+                if terms[-1][0] == "unit" and token is not None and token[0] == "num":
+                    continue  # 5 ft 3 in
                 if token is None or not (
                     token in (("op", "+"), ("op", "-")) or token in (("cmd", "pm"), ("cmd", "mp"))
                 ):
@@ -216,7 +222,10 @@ class Parser(Atoms):
             elif self.is_text(factors[-1]) and len(factors) == 1 and self.starts_factor(token):
                 return ("label", factors[0][1], self.additive())
             elif self.starts_factor(token):
-                factors.append(self.factor())
+                factor = self.factor()
+                if factor[0] == "rel" and "in" in factor[2]:  # `(k \in \mathbb{Z})` after what it speaks of
+                    return ("cond", _product(factors), _declared(factor) if factor[2] == ("in",) else "")
+                factors.append(factor)
             else:
                 break
         return _product(factors)
@@ -230,6 +239,8 @@ class Parser(Atoms):
         kind, value = token
         if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
             return False
+        if value == "in" and kind == "text" and (self.peek(1) is None or self.peek(1) == ("op", ",")):
+            return True
         if value == "min" and (self.peek(1) or ("op", ""))[1] not in ("(", "{", "_", "[", "{{"):
             return True
         if value in FUNCTIONS or value in RELATIONS or value in SET_WORDS:
@@ -253,6 +264,8 @@ def _sum(terms: list[Node]) -> Node | None:
     if len(terms) < 2:
         return terms[0] if terms else None
     last = terms[-1]
+    if last[0] == "cond":
+        return ("cond", _sum([*terms[:-1], last[1]]), last[2])
     negative = last[0] == "neg"
     inner = last[1] if negative else last
     if inner[0] == "unit" and not any(
@@ -264,7 +277,16 @@ def _sum(terms: list[Node]) -> Node | None:
 
 
 def _listed(items: list[Node], joins: list[str]) -> Node:
-    """A list; groups of the same size between semicolons, or of named values between `or`, are tuples."""
+    """A list without the declarations of letters (`k \\in \\mathbb{Z}`); groups of the same size between semicolons, or of named values between `or`, are tuples."""
+    kept = [item for item in items if not _declares(item, items)]
+    if len(kept) < len(items):
+        said = " ".join(_declared(item) for item in items if _declares(item, items))
+        joins = joins[: len(kept) - 1]
+        items = [("cond", item, said) for item in kept]
+        if len(items) == 1:
+            return items[0]
+    if joins and set(joins) <= {"and", ","} and _measures(items):
+        return ("add", tuple(items))
     joined = next((join for join in ("or", "and", ";", ",") if join in joins), ",")
     if joined in ("or", "and", ";") and "," in joins:
         groups: list[list[Node]] = [[items[0]]]
@@ -279,6 +301,25 @@ def _listed(items: list[Node], joins: list[str]) -> Node:
         ):
             items = [("seq", "paren", tuple(group), ",") for group in groups]
     return ("seq", "bare", tuple(items), joined if joined in ("or", "and") else ",")
+
+
+def _measures(items: list[Node]) -> bool:
+    """`2 hours and 30 minutes`: one quantity in units of the same kind, ever smaller."""
+    sizes = [size(item[2]) if item[0] == "unit" else None for item in items]
+    if None in sizes or len({one[0] for one in sizes}) > 1:
+        return False
+    return all(one[1] > two[1] for one, two in itertools.pairwise(sizes))
+
+
+def _declares(item: Node, items: list[Node]) -> bool:
+    """Whether an item only says what kind of number a letter of another item is."""
+    if item[0] != "rel" or item[2] != ("in",) or item[1][0][0] != "sym" or item[1][1][0] not in ("set", "sym"):
+        return False
+    return any(mentions(other, item[1][0]) for other in items if other is not item)
+
+
+def _declared(item: Node) -> str:
+    return f"{item[1][0][1]} in {item[1][1][1]}"
 
 
 def _words(node: Node) -> str:

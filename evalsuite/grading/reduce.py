@@ -108,6 +108,21 @@ def _inverse_function(parts: tuple[Node, ...]) -> bool:
     return parts[0][0] == "pow" and parts[0][1][0] == "sym" and parts[0][1][1] in CALLED and len(parts) == 2
 
 
+def declared_letters(node: Node) -> frozenset[str]:
+    """Letters that a condition in the tree calls whole numbers: `k in Z`, `for integers k`.
+
+    >>> sorted(declared_letters(("cond", ("sym", "k"), "for some integer k")))
+    ['k']
+    """
+    if not isinstance(node, tuple) or not node:
+        return frozenset()
+    if node[0] == "cond":
+        words = node[2].split()
+        whole = any(word in ("Z", "N") or word.startswith(("integer", "natural", "whole")) for word in words)
+        return frozenset(word for word in words if whole and len(word) == 1 and word.islower() and word != "a")
+    return frozenset().union(*(declared_letters(part) for part in node))
+
+
 def head(node: Node) -> str:
     """The name that an item gives its value, or nothing.
 
@@ -173,12 +188,3 @@ def signed(node: Node, choice: int) -> Node:
         right = right if (choice == 1) == (node[3] == "pm") else ("neg", right)
         return right if node[1] is None else ("add", (signed(node[1], choice), right))
     return tuple(signed(part, choice) for part in node)
-
-
-def substituted(node: Node, name: str, replacement: Node) -> Node:
-    """The tree with a letter replaced."""
-    if not isinstance(node, tuple) or not node:
-        return node
-    if node[:2] == ("sym", name):
-        return replacement
-    return tuple(substituted(part, name, replacement) for part in node)

@@ -3,8 +3,8 @@ r"""Residue classes: `n \equiv 1, 3 \pmod 4`, `n = 4k + 1 or 4k + 3`, "odd numbe
 import re
 
 from evalsuite.grading.arithmetic import Undecidable
-from evalsuite.grading.evaluate import letters, value
-from evalsuite.grading.reduce import items, reduced, substituted
+from evalsuite.grading.evaluate import letters, substituted, value
+from evalsuite.grading.reduce import items, reduced
 from evalsuite.grading.textual import words
 
 Node = tuple
@@ -74,7 +74,7 @@ def _linear(tree: Node) -> Residues | None:
 
 def _at(node: Node, name: str, number: int) -> int | None:
     try:
-        result = value(substituted(node, name, ("num", number, None)))
+        result = value(substituted(node, ("sym", name), ("num", number, None)))
     except (Undecidable, TypeError):
         return None
     return int(result) if result == int(getattr(result, "real", result)) else None

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, Value, close, floating, is_real, mp
-from evalsuite.grading.evaluate import letters, value
-from evalsuite.grading.reduce import reduced, substituted
+from evalsuite.grading.evaluate import letters, substituted, value
+from evalsuite.grading.reduce import reduced
 from evalsuite.grading.regions import NoRegion, Region, region
 
 Node = tuple
@@ -81,7 +81,7 @@ def _holds(condition: Node, name: str, place: Value) -> bool:
     """Whether the chain of comparisons holds at a number; where it has no value it does not."""
     here = ("num", place, None)
     try:
-        values = [value(substituted(one, name, here)) for one in condition[1]]
+        values = [value(substituted(one, ("sym", name), here)) for one in condition[1]]
     except Undecidable:
         return False
     if not all(is_real(one) for one in values):

@@ -12,12 +12,13 @@ from fractions import Fraction
 
 from evalsuite.grading import units
 from evalsuite.grading.arithmetic import Undecidable, Value, close, floating, is_real, mp, structure
-from evalsuite.grading.evaluate import POINTS, letters, mentions, value
+from evalsuite.grading.evaluate import POINTS, letters, mentions, substituted, value
 from evalsuite.grading.phrases import droppable
 
 Node = tuple
 _GOLD_DIGITS, _ANSWER_DIGITS, _CUT_DIGITS = 3, 4, 6
 _ENDING_DIGITS = 6
+_UNSAID = ("con", "logbase")  # the base of a plain log: e, or 10 where the other side has it
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,20 @@ def peel(node: Node) -> Peeled:
         parts = [peel(part) for part in node[1]]
         if all(part.angle == "deg" for part in parts):
             return Peeled(("add", tuple(part.core for part in parts)), angle="deg")
+    if kind == "add" and all(part[0] == "unit" for part in node[1]):
+        return _compound(node)
     if kind == "unit":
         return _with_unit(peel(node[1]), node[2])
     return Peeled(node)
+
+
+def _compound(node: Node) -> Peeled:
+    """`2 hours 30 minutes` in the first of its units, where all measure the same."""
+    sizes = [units.size(part[2]) for part in node[1]]
+    if None in sizes or len({size[0] for size in sizes}) > 1:
+        return Peeled(node)
+    parts = (_scaled(part[1], size[1] / sizes[0][1]) for part, size in zip(node[1], sizes, strict=True))
+    return Peeled(("add", tuple(parts)), unit=node[1][0][2])
 
 
 def _with_unit(inner: Peeled, unit: str) -> Peeled:
@@ -192,6 +204,10 @@ def same_value(gold: Node, answer: Node, tolerance: float | None = None) -> bool
     """Whether two trees without marks and units agree: as constants, or as functions of their letters."""
     if gold == answer:
         return True
+    if mentions(gold, _UNSAID) != mentions(answer, _UNSAID):
+        decadic = (substituted(node, _UNSAID, ("num", Fraction(10), None)) for node in (gold, answer))
+        if same_value(*decadic, tolerance):
+            return True
     if letters(gold) or letters(answer):
         return same_function(gold, answer)
     try:

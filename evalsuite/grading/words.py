@@ -2,7 +2,7 @@
 
 FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth asin acos atan log ln lg exp"
-    " sqrt cbrt abs min max gcd lcm floor ceil sgn sign det arg Re Im factorial binom binomial tg ctg arctg cosec asinh acosh atanh".split()
+    " sqrt cbrt abs min max gcd lcm floor ceil sgn sign det arg Re Im factorial binom binomial cis tg ctg arctg cosec asinh acosh atanh".split()
 )
 SAME_FUNCTION = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctg": "atan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sgn": "sign", "binomial": "binom",

@@ -1,0 +1,58 @@
+"""Ways of saying things that are rewritten before an answer is parsed: part labels, `all reals except 2`, `1 out of 6`."""
+
+import re
+
+_PARTS = re.compile(r"(?:^|(?<=[\s,;.]))(?:part\s+)?\(([a-e1-5]|i{1,3}|iv|v)\)\s*[:.]?\s*", re.IGNORECASE)
+_LETTERS = (tuple("abcde"), tuple("12345"), ("i", "ii", "iii", "iv", "v"))
+_EXCEPT = re.compile(
+    r"^\s*(?:x\s*(?:\\in|can be|is)?\s*)?(?:the set of )?(?:all|any|every) (?:real|reals)\b(?: numbers?| values?)?(?: (?:of )?[a-z])?,?"
+    r" (?:except|other than|but|excluding|besides)(?: for)?\s+(.+)$",
+    re.IGNORECASE,
+)
+_OUT_OF = re.compile(r"^\s*(\d+) out of (?:every )?(\d+)\s*\.?$")
+_TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}\\$]*)\}")
+_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
+
+
+def rewritten(text: str) -> str:
+    r"""The same answer in a form that the grammar reads.
+
+    >>> rewritten("(a) 5, (b) 7"), rewritten(r"\text{all real numbers except }2"), rewritten("1 out of 6"), rewritten("f(a) + (b)")
+    ('5, 7', '\\mathbb{R}\\setminus\\{2\\}', '\\frac{1}{6}', 'f(a) + (b)')
+    """
+    if len(text) > 400:
+        return text
+    text = _without_parts(text)
+    if "real" not in text and " out of " not in text:
+        return text
+    plain = _TEXT.sub(r"\1", text)
+    match = _EXCEPT.match(plain)
+    if match:
+        return rf"\mathbb{{R}}\setminus\{{{match.group(1).rstrip('.')}\}}"
+    match = _OUT_OF.match(plain)
+    return rf"\frac{{{match.group(1)}}}{{{match.group(2)}}}" if match else text
+
+
+def _without_parts(text: str) -> str:
+    """`(a) 5, (b) 7` without its labels, where they are the first ones of their kind, in order."""
+    found = list(_PARTS.finditer(text))
+    labels = tuple(match.group(1).lower() for match in found)
+    if (
+        len(found) < 2
+        or text[: found[0].start()].strip()
+        or not any(labels == kind[: len(labels)] for kind in _LETTERS)
+    ):
+        return text
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    parts = [text[match.end() : end].strip().rstrip(",;.").strip() for match, end in zip(found, ends, strict=True)]
+    return ", ".join(parts) if all(parts) else text
+
+
+def number_word(text: str) -> int | None:
+    r"""A small number in words.
+
+    >>> number_word(r"\text{Seven}"), number_word("seventh")
+    (7, None)
+    """
+    word = _TEXT.sub(r"\1", text[:60]).strip(" .$").casefold()
+    return _WORDS.index(word) if word in _WORDS else None
