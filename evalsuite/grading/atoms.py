@@ -7,7 +7,9 @@ from typing import Any
 
 from evalsuite.grading.brackets import Brackets
 from evalsuite.grading.functions import Functions
+from evalsuite.grading.nodes import marked
 from evalsuite.grading.primaries import CONSTANTS, Primaries
+from evalsuite.grading.scripts import Scripts
 from evalsuite.grading.tokens import Token, Unreadable
 from evalsuite.grading.words import CLOSING_COMMANDS, CONDITIONS, GREEK, RELATIONS, SET_WORDS, splits_into_letters
 
@@ -15,28 +17,10 @@ Node = tuple[Any, ...]
 __all__ = ["Atoms", "Node", "Unreadable"]
 
 MAX_DEPTH = 100  # a bracket within brackets takes three
-_BASES = {
-    "two": "2",
-    "three": "3",
-    "four": "4",
-    "five": "5",
-    "six": "6",
-    "seven": "7",
-    "eight": "8",
-    "nine": "9",
-    "ten": "10",
-}
 OPENING, CLOSING = frozenset(("(", "[", "{{", "{", "|(")), frozenset((")", "]", "}}", "}", "|)"))
 
 
-def marked(mark: str, node: Node, *unit: str) -> Node:
-    """A unit or mark after a list belongs to each of its members."""
-    if node[0] == "seq":
-        return (*node[:2], tuple(marked(mark, part, *unit) for part in node[2]), *node[3:])
-    return (mark, node, *unit)
-
-
-class Atoms(Primaries, Functions, Brackets):
+class Atoms(Primaries, Functions, Scripts, Brackets):
     """The lower half of the parser; `sequence`, `item`, `additive` and `setexpr` come from its subclass."""
 
     def __init__(self, found: list[Token], lists: bool):
@@ -108,31 +92,6 @@ class Atoms(Primaries, Functions, Brackets):
                     return node
             raise Unreadable("too many marks on one factor")
 
-    def power(self, base: Node) -> Node:
-        self.next()
-        token = self.peek()
-        if token == ("cmd", "circ") or (
-            token == ("op", "{") and self.peek(1) == ("cmd", "circ") and self.peek(2) == ("op", "}")
-        ):
-            self.index += 1 if token[0] == "cmd" else 3
-            return marked("deg", base)
-        if token == ("op", "'") or (token == ("op", "{") and self.peek(1) == ("op", "'")):
-            return base if token[0] == "op" and token[1] == "'" else self.primes(base)
-        if base == ("con", "e") or base[0] != "sym" or token not in (("op", "*"), ("op", "+"), ("op", "-")):
-            return ("pow", base, self.argument(signed=True))
-        if self.peek(1) is not None and self.starts_factor(self.peek(1)) and token[1] == "-":
-            return ("pow", base, self.argument(signed=True))
-        return ("sym", base[1] + "^" + self.next()[1])
-
-    def primes(self, base: Node) -> Node:
-        self.next()
-        count = 0
-        while self.peek() == ("op", "'"):
-            self.next()
-            count += 1
-        self.expect("}")
-        return ("sym", base[1] + "'" * count) if base[0] in ("sym", "con") else ("call", "prime", (base,))
-
     def argument(self, signed: bool = False, digit: bool = False) -> Node:
         """What a command or a circumflex takes: a group, or one factor; `digit` takes one digit of a number."""
         token = self.peek()
@@ -186,28 +145,6 @@ class Atoms(Primaries, Functions, Brackets):
             if depth == 0 and value in (",", ";"):
                 return True
         return False
-
-    def subscript(self, base: Node) -> Node:
-        self.next()
-        start = self.index
-        if self.peek() == ("op", "{"):
-            depth = 0
-            while True:
-                value = self.next()[1]
-                depth += (value == "{") - (value == "}")
-                if depth == 0:
-                    break
-            inside = self.tokens[start + 1 : self.index - 1]
-        else:
-            inside = [self.next()]
-        name = "".join(value for _, value in inside)
-        name = _BASES.get(name, name)
-        if base[0] == "num" and name.isdigit() and len(name) < 4:
-            return ("base", str(base[1].numerator), int(name)) if base[2] is None else base
-        if base[0] == "num":
-            raise Unreadable("a subscript on a number")
-        named = ("sym", f"{base[1] if base[0] in ('sym', 'con', 'text') else base}_{name}")
-        return self.application(named) or named
 
     def times_letter(self, token: Token) -> bool:
         """The letter x between two numbers is a times sign."""

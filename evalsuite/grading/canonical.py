@@ -3,9 +3,9 @@
 from evalsuite.grading.arithmetic import Undecidable, digits, quotient, structure
 from evalsuite.grading.compare import single
 from evalsuite.grading.evaluate import letters, value
+from evalsuite.grading.peeled import peel
 from evalsuite.grading.reduce import expanded, head, items, reduced
 from evalsuite.grading.regions import NoRegion, Region, infinite, region
-from evalsuite.grading.scalars import peel
 
 Node = tuple
 _DIGITS = 12

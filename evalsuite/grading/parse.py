@@ -10,13 +10,11 @@ A node is a tuple whose first entry names it:
     ("mod", node, modulus)
 """
 
-import itertools
-
-from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable, marked
-from evalsuite.grading.evaluate import mentions
+from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable
+from evalsuite.grading.nodes import declared, has_number, label_words, listed, marked, product, summed
 from evalsuite.grading.surface import joined_digits, plain, undelimited
 from evalsuite.grading.tokens import tokens
-from evalsuite.grading.units import MULTIPLIERS, is_unit_word, size
+from evalsuite.grading.units import MULTIPLIERS, is_unit_word
 from evalsuite.grading.words import CONDITIONS, FUNCTIONS, RELATIONS, SET_WORDS
 
 MAX_LENGTH = 8000
@@ -58,7 +56,7 @@ class Parser(Atoms):
             if tail is not None:
                 items[-1] = ("cond", items[-1], tail)
             join = self.separators(stops)
-        return items[0] if len(items) == 1 else _listed(items, joins)
+        return items[0] if len(items) == 1 else listed(items, joins)
 
     def separators(self, stops: frozenset[str]) -> str:
         """Consume what separates two items; the strongest of `or`, `and`, `;`, `,`, or nothing."""
@@ -153,7 +151,7 @@ class Parser(Atoms):
             self.next()
             if node[0] in ("text", "label"):
                 with self.deeper():
-                    return ("label", _words(node), self.labelled())
+                    return ("label", label_words(node), self.labelled())
             parts = [node, self.setexpr()]
             while self.peek() == ("op", ":"):
                 self.next()
@@ -182,7 +180,7 @@ class Parser(Atoms):
             while True:
                 sign = self.sign()
                 if sign in ("pm", "mp"):
-                    terms = [("pm", _sum(terms), self.term(), sign)]
+                    terms = [("pm", summed(terms), self.term(), sign)]
                 else:
                     term = self.term()
                     terms.append(("neg", term) if sign == "-" else term)
@@ -192,7 +190,7 @@ class Parser(Atoms):
                 if token is None or not (
                     token in (("op", "+"), ("op", "-")) or token in (("cmd", "pm"), ("cmd", "mp"))
                 ):
-                    return _sum(terms)
+                    return summed(terms)
 
     def sign(self) -> str:
         """Consume signs; an even number of minuses is none."""
@@ -218,17 +216,17 @@ class Parser(Atoms):
                 self.next()
                 factors.append(self.number_node(MULTIPLIERS[token[1].lower()]))
             elif self.starts_unit(token, factors) and not self.is_text(factors[-1]):
-                return marked("unit", _product(factors), self.unit())
+                return marked("unit", product(factors), self.unit())
             elif self.is_text(factors[-1]) and len(factors) == 1 and self.starts_factor(token):
                 return ("label", factors[0][1], self.additive())
             elif self.starts_factor(token):
                 factor = self.factor()
                 if factor[0] == "rel" and "in" in factor[2]:  # `(k \in \mathbb{Z})` after what it speaks of
-                    return ("cond", _product(factors), _declared(factor) if factor[2] == ("in",) else "")
+                    return ("cond", product(factors), declared(factor) if factor[2] == ("in",) else "")
                 factors.append(factor)
             else:
                 break
-        return _product(factors)
+        return product(factors)
 
     def divides(self, token: tuple[str, str], before: Node) -> bool:
         """A colon inside brackets divides."""
@@ -248,85 +246,3 @@ class Parser(Atoms):
         if kind == "text" or is_unit_word(value):
             return True
         return self.is_word(value) and (after is None or any(has_number(node) for node in after))
-
-
-def has_number(node: Node) -> bool:
-    return node[0] in ("num", "pct", "deg") or any(
-        has_number(part) for part in node if isinstance(part, tuple) and part
-    )
-
-
-def _product(factors: list[Node]) -> Node:
-    return factors[0] if len(factors) == 1 else ("mul", tuple(factors))
-
-
-def _sum(terms: list[Node]) -> Node | None:
-    if len(terms) < 2:
-        return terms[0] if terms else None
-    last = terms[-1]
-    if last[0] == "cond":
-        return ("cond", _sum([*terms[:-1], last[1]]), last[2])
-    negative = last[0] == "neg"
-    inner = last[1] if negative else last
-    if inner[0] == "unit" and not any(
-        term[0] == "unit" or (term[0] == "neg" and term[1][0] == "unit") for term in terms[:-1]
-    ):
-        bare = ("neg", inner[1]) if negative else inner[1]
-        return ("unit", ("add", (*terms[:-1], bare)), inner[2])
-    return ("add", tuple(terms))
-
-
-def _listed(items: list[Node], joins: list[str]) -> Node:
-    """A list without the declarations of letters (`k \\in \\mathbb{Z}`); groups of the same size between semicolons, or of named values between `or`, are tuples."""
-    kept = [item for item in items if not _declares(item, items)]
-    if len(kept) < len(items):
-        said = " ".join(_declared(item) for item in items if _declares(item, items))
-        joins = joins[: len(kept) - 1]
-        items = [("cond", item, said) for item in kept]
-        if len(items) == 1:
-            return items[0]
-    if joins and set(joins) <= {"and", ","} and _measures(items):
-        return ("add", tuple(items))
-    joined = next((join for join in ("or", "and", ";", ",") if join in joins), ",")
-    if joined in ("or", "and", ";") and "," in joins:
-        groups: list[list[Node]] = [[items[0]]]
-        for join, item in zip(joins, items[1:], strict=True):
-            groups.append([item]) if join == joined else groups[-1].append(item)
-        named = all(item[0] == "rel" and item[2] == ("=",) for item in items)
-        repeated = len({tuple(item[1][0] for item in group if item[0] == "rel") for group in groups}) == 1
-        if (
-            len({len(group) for group in groups}) == 1
-            and len(groups[0]) > 1
-            and ((named and repeated) or joined == ";")
-        ):
-            items = [("seq", "paren", tuple(group), ",") for group in groups]
-    return ("seq", "bare", tuple(items), joined if joined in ("or", "and") else ",")
-
-
-def _measures(items: list[Node]) -> bool:
-    """`2 hours and 30 minutes`: one quantity in units of the same kind, ever smaller."""
-    sizes = [size(item[2]) if item[0] == "unit" else None for item in items]
-    if None in sizes or len({one[0] for one in sizes}) > 1:
-        return False
-    return all(one[1] > two[1] for one, two in itertools.pairwise(sizes))
-
-
-def _declares(item: Node, items: list[Node]) -> bool:
-    """Whether an item only says what kind of number a letter of another item is."""
-    if item[0] != "rel" or item[2] != ("in",) or item[1][0][0] != "sym" or item[1][1][0] not in ("set", "sym"):
-        return False
-    return any(mentions(other, item[1][0]) for other in items if other is not item)
-
-
-def _declared(item: Node) -> str:
-    return f"{item[1][0][1]} in {item[1][1][1]}"
-
-
-def _words(node: Node) -> str:
-    return (
-        node[1]
-        if node[0] != "label"
-        else f"{node[1]} {_words(node[2])}"
-        if node[2][0] in ("text", "sym", "label")
-        else node[1]
-    )

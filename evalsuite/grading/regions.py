@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from evalsuite.grading.arithmetic import Undecidable, floating, is_real, mp
 from evalsuite.grading.evaluate import letters, value
+from evalsuite.grading.peeled import peel
 from evalsuite.grading.reduce import expanded, is_name, reduced
-from evalsuite.grading.scalars import peel, same_scalar
+from evalsuite.grading.scalars import same_scalar
 
 Node = tuple
 _INFINITY = ("con", "inf")
