@@ -26,7 +26,11 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?")
 _AMBIGUOUS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _EDGES = re.compile(r"^(?:\\[,;:! ]|[\s.,;:](?!\d))+|(?:(?<!\\)\\[,;:! ]|(?<!\\)[\s.,;:])+$")
 _COMMA = re.compile(r"(-?\d+|-?\d{1,3}(?:\.\d{3})+),(\d{1,2}|\d{4,})")
+_SYMBOL = r"[mgsJNKVAWCLlht](?:\^\{?-?\d\}?)?"  # of a unit
 _LEADING = re.compile(r"^[\s$]*(?:=|\\approx|\\sim|\\therefore|≈)(?![A-Za-z])\s*")
+_LETTER_UNIT = re.compile(
+    rf"(?<=[\d}})])(?:(?:\s|\\[,;: ]|~)+|(?=[msg](?![A-Za-z(])))({_SYMBOL}(?:\s*[/*]?\s*{_SYMBOL})*)[\s.$]*$"
+)
 _LONGEST_TEXT = 400
 
 
@@ -41,6 +45,8 @@ def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str |
     if verdict is not None:
         return "same time" if verdict else None
     ones, twos = readings(gold), readings(answer)
+    if not any(letters(one) for one in ones):
+        twos += readings(upright_units(answer)) if _LETTER_UNIT.search(answer) else ()
     if any(same(one, two, tolerance) for one in ones for two in twos):
         return "same value"
     if max(len(gold), len(answer)) <= _LONGEST_TEXT:
@@ -117,6 +123,16 @@ def number(text: str) -> Fraction | None:
         return Fraction(above) / int(below or 1)
     except ZeroDivisionError:
         return None
+
+
+def upright_units(text: str) -> str:
+    r"""`5 m/s` with its unit written as one; only for a gold without letters, where they cannot be variables.
+
+    >>> upright_units("5 m/s^2"), upright_units("5k")
+    ('5 \\text{m}/\\text{s}^2', '5k')
+    """
+    match = _LETTER_UNIT.search(text)
+    return text[: match.start(1)] + re.sub(r"[A-Za-z]", r"\\text{\g<0>}", match.group(1)) if match else text
 
 
 def decimal_comma(text: str) -> tuple[str, ...]:

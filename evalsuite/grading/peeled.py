@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from evalsuite.grading import units
-from evalsuite.grading.evaluate import letters
 from evalsuite.grading.phrases import droppable
 
 Node = tuple
@@ -69,39 +68,39 @@ def _with_unit(inner: Peeled, unit: str) -> Peeled:
     return replace(inner, unit=unit if not inner.unit else f"{inner.unit}*{unit}")
 
 
-def without_units(answer: Peeled, gold: Node) -> Peeled:
-    """`5 m`, `5 m/s^2` for a gold without letters: the letters are units. So are words in a product, for any gold."""
+def without_units(answer: Peeled) -> Peeled:
+    """A product's factors that are words are its unit."""
     core = answer.core[1] if answer.core[0] == "neg" else answer.core
     if core[0] != "mul":
         return answer
-    plain = not letters(gold)
-    marks = [_unit_factor(part, plain) for part in core[1]]
+    marks = [_unit_factor(part) for part in core[1]]
     rest = tuple(part for part, mark in zip(core[1], marks, strict=True) if not mark)
-    if not rest or all(not mark for mark in marks) or (plain and any(letters(part) for part in rest)):
+    if not rest or not any(marks):
         return answer
     inner = rest[0] if len(rest) == 1 else ("mul", rest)
     return replace(
-        answer, core=("neg", inner) if core is not answer.core else inner, unit="*".join(mark for mark in marks if mark)
+        answer, core=("neg", inner) if core is not answer.core else inner, unit="*".join(filter(None, marks))
     )
 
 
-def _unit_factor(node: Node, single: bool) -> str:
-    """The unit that a factor is (`single`: letters may be one), or nothing."""
+def _unit_factor(node: Node, single: bool = False) -> str:
+    """The unit that a factor is, or nothing; `single`: beside words, letters are units too."""
     if node[0] == "text" or (single and node[0] == "sym" and units.is_unit_letter(node[1])):
         return node[1]
     if node[0] == "inv":
-        return "*".join(
-            f"{one}^-1" if "^" not in one else one.replace("^", "^-")
-            for one in _unit_factor(node[1], single).split("*")
-            if one
-        )
+        return "*".join(_inverse(one) for one in _unit_factor(node[1], single).split("*") if one)
     if node[0] == "pow" and node[2][0] == "num":
         base = _unit_factor(node[1], single)
         return f"{base}^{node[2][1]}" if base else ""
     if node[0] == "mul":
-        inner = [_unit_factor(part, single) for part in node[1]]
+        beside = single or any(_unit_factor(part) for part in node[1])
+        inner = [_unit_factor(part, beside) for part in node[1]]
         return "*".join(inner) if all(inner) else ""
     return ""
+
+
+def _inverse(unit: str) -> str:
+    return unit.replace("^", "^-") if "^" in unit else f"{unit}^-1"
 
 
 def scaled(node: Node, scale: Fraction) -> Node:

@@ -18,7 +18,7 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
         return True
     if "label" in (gold[0], answer[0]):
         return _same_label(gold, answer, tolerance)
-    left, right = peel(gold), without_units(peel(answer), gold)
+    left, right = peel(gold), without_units(peel(answer))
     if gold[0] == answer[0] == "mod" and not same_value(gold[2], answer[2]):
         return False
     if left.core[0] == "base" or right.core[0] == "base":
