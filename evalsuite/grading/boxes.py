@@ -45,6 +45,16 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def open_box(text: str) -> bool:
+    r"""Whether the last \boxed{ never closes: the response broke off inside it.
+
+    >>> open_box(r"\boxed{1} \boxed{2"), open_box(r"\boxed{2}")
+    (True, False)
+    """
+    marks = [mark for mark in _BOX.finditer(text) if text[mark.end() : mark.end() + 1] == "{"]
+    return bool(marks) and marks[-1].end() not in _closings(text, {marks[-1].end()}, marks[-1].start())
+
+
 def _closings(text: str, wanted: set[int], start: int) -> dict[int, int]:
     """For each brace that opens at a wanted index and closes: the index after its closing one."""
     ends: dict[int, int] = {}

@@ -6,7 +6,7 @@ from evalsuite.grading.arithmetic import Undecidable, close, quotient
 from evalsuite.grading.ellipsis import same_written_out
 from evalsuite.grading.evaluate import POINTS, letters, mentions, substituted, value
 from evalsuite.grading.lists import same_lists
-from evalsuite.grading.reduce import declared_letters, expanded, reduced
+from evalsuite.grading.reduce import declared_letters, expanded, items, reduced
 from evalsuite.grading.regions import NoRegion, equal_regions, region
 from evalsuite.grading.sampling import same_by_sampling
 from evalsuite.grading.scalars import same_scalar
@@ -24,15 +24,20 @@ def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
 
 def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
     r"""`\pi/6 + k\pi` and `\pi/6 + n\pi`: a letter that runs through whole numbers may be another."""
-    ours, theirs = letters(reduced(gold)), letters(reduced(answer))
+    ours, theirs = _free_letters(gold), _free_letters(answer)
     only, other = ours - theirs, theirs - ours
-    if len(only) != 1 or len(other) != 1 or not only | other <= _RUNNING:
+    if len(only) != 1 or len(other) != 1:
         return False
     declared = declared_letters(gold) | declared_letters(answer)
     periodic = mentions(gold, ("con", "pi")) and mentions(answer, ("con", "pi"))
-    if not (periodic or (only | other) & declared):
+    if not (periodic and only | other <= _RUNNING) and not (only | other) & declared:
         return False
     return _same(gold, substituted(answer, ("sym", *other), ("sym", *only)), tolerance)
+
+
+def _free_letters(node: Node) -> frozenset[str]:
+    """The letters in the values that a tree gives, the names before them left out."""
+    return frozenset().union(*(letters(reduced(part)) for part in items(node)))
 
 
 def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:

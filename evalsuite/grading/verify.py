@@ -2,6 +2,7 @@
 
 from evalsuite.grading import mcq
 from evalsuite.grading.answers import answer_class, decimal_comma, same_answer
+from evalsuite.grading.boxes import open_box
 from evalsuite.grading.extract import Found, find_answer
 from evalsuite.grading.gold import gold_answers
 from evalsuite.grading.surface import plain
@@ -36,8 +37,8 @@ def verify(
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
     golds = [gold] if isinstance(gold, str) else list(gold)
-    cut = finish_reason == "length"
     text = visible(response)[-_LONGEST_TEXT:]
+    cut = finish_reason == "length" or open_box(text)
     if kind == "mcq":
         return _choice(golds, text, cut)
     found = find_answer(text, cut=cut)
