@@ -76,12 +76,14 @@ show_plan() {
     each_analysis show_command
     say ""
     if [[ $READY == 0 ]]; then
-        say "$CALL_NUMBER calls. Completions and tokens can be counted once set-up is done."
+        say "$(counted "$CALL_NUMBER" call). Completions and tokens can be counted once set-up is done."
     else
         add_up_plan
     fi
-    if ((MISTAKES)); then exit 2; fi
+    ((MISTAKES == 0)) || die "$(counted "$MISTAKES" call) could not be planned, see above; mend the variables"
 }
+
+counted() { if (($1 == 1)); then printf '1 %s\n' "$2"; else printf '%s %ss\n' "$1" "$2"; fi; }
 
 show_command() { say "$(quoted "$@")"; }
 
@@ -95,14 +97,14 @@ plan_call() {
         note "$label: $(tail -n 1 <<<"$text")"
         MISTAKES=$((MISTAKES + 1))
     else
-        PLANNED+=("$(grep '^dry run: ' <<<"$text" | tail -n 1)")
+        PLANNED+=("$(grep '^dry run: ' <<<"$text" | tail -n 1 || true)")
     fi
 }
 
 add_up_plan() {
     local completions tokens gigabytes
     read -r completions tokens gigabytes < <(printf '%s\n' "${PLANNED[@]}" | sum_plan)
-    say "$CALL_NUMBER calls, $(thousands "$completions") completions, at most $(thousands "$tokens") tokens," \
+    say "$(counted "$CALL_NUMBER" call), $(thousands "$completions") completions, at most $(thousands "$tokens") tokens," \
         "about $gigabytes GB on disk"
 }
 

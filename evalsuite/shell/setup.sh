@@ -56,8 +56,8 @@ build_environment() {
     start_setup_log
     hold_setup_lock
     if ! is_installed "$REQUIREMENTS"; then
-        make_venv
         say "Set-up: packages for $FLAVOUR, once; a few minutes. Log: $SETUP_LOG"
+        make_venv
         install_packages
         mark_installed "$REQUIREMENTS"
         rm -f "$VENV/unfinished"
