@@ -10,6 +10,7 @@ more is false, and its reason says so. Lines that cannot be graded are named on 
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -54,10 +55,10 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        stream = open(path, "rb")
+        handle = os.open(path, os.O_RDONLY)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give a file of JSON lines") from error
-    with stream:
+    with os.fdopen(handle, "rb") as stream:
         yield stream
 
 

@@ -108,7 +108,7 @@ def power(base: Value, exponent: Value) -> Value:
 def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
     over, under = exponent.numerator, exponent.denominator
     if under > 1:
-        if base < 0 and under % 2 == 0 or under > 64 or _bits(base) > 4096:
+        if (base < 0 and under % 2 == 0) or under > 64 or _bits(base) > 4096:
             return None
         sign = -1 if base < 0 else 1
         roots = _whole_root(abs(base.numerator), under), _whole_root(base.denominator, under)
@@ -125,10 +125,7 @@ def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 
 def _whole_root(number: int, degree: int) -> int | None:
-    if degree == 2:
-        root = math.isqrt(number)
-    else:
-        root = int(mp.nint(mp.root(mp.mpf(number), degree)))
+    root = math.isqrt(number) if degree == 2 else int(mp.nint(mp.root(mp.mpf(number), degree)))
     return root if root**degree == number else None
 
 

@@ -8,7 +8,8 @@ from evalsuite.grading.textual import words
 from evalsuite.grading.tokens import Unreadable
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/^])(?<![\d] )[-+−]?\s?(?:[$€£]\s?)?(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+    r"(?<![\w.,/^])(?<![\d] )[-+−]?\s?(?:[$€£]\s?)?"
+    r"(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
     r"(?:\s?/\s?\d+(?:\.\d+)?|\s\d+/\d+)?(?:\s?[½¼¾⅓⅔⅛])?(?:\s?(?:%|\\%|percent\b|degrees\b|°))?(?![A-Za-z_]*\^)"
 )
 _ITEM = re.compile(r"^\s*\(?\d{1,2}[.):]\s")

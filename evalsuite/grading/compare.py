@@ -117,13 +117,12 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
         return equal_regions(left, right, tolerance)
     if gold[0] == answer[0] == "rel":
         return _same_chain(gold, answer, tolerance)
-    if gold[0] == "rel" and answer[0] == "seq" or gold[0] == "seq" and answer[0] == "rel":
-        if _same_order(gold, answer):
-            return True
+    if {gold[0], answer[0]} == {"rel", "seq"} and _same_order(gold, answer):
+        return True
     verdict = same_by_sampling(gold, answer)
     if verdict is not None:
         return verdict
-    if "seq" in (gold[0], answer[0]) and gold[0] not in ("rel",) and answer[0] not in ("rel",):
+    if "seq" in (gold[0], answer[0]) and "rel" not in (gold[0], answer[0]):
         return same_lists(gold, answer, lambda one, two: _same(one, two, tolerance))
     return same_scalar(gold, answer)
 
@@ -137,9 +136,9 @@ def _same_order(gold: Node, answer: Node) -> bool:
 def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
     """Comparisons with the same members; a pair may also be moved across, or multiplied by a number."""
     for one in (answer, _reversed(answer)):
-        if one[2] == gold[2] and len(one[1]) == len(gold[1]):
-            if all(_same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):
-                return True
+        alike = one[2] == gold[2] and len(one[1]) == len(gold[1])
+        if alike and all(_same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):
+            return True
     if len(gold[1]) != 2 or len(answer[1]) != 2:
         return False
     factor = _ratio(_difference(*gold[1]), _difference(*answer[1]))

@@ -41,9 +41,8 @@ def _whole(number: Value) -> int:
 
 
 def _factorial(number: Value) -> Value:
-    if isinstance(number, Fraction) and number.denominator == 1 and number >= 0:
-        if number <= _LARGEST_FACTORIAL:
-            return Fraction(math.factorial(int(number)))
+    if isinstance(number, Fraction) and number.denominator == 1 and number >= 0 and number <= _LARGEST_FACTORIAL:
+        return Fraction(math.factorial(int(number)))
     if not is_real(number) or abs(floating(number)) > 1e7:
         raise Absurd("a factorial of absurd size")
     return mp.gamma(floating(number) + 1)
@@ -57,9 +56,9 @@ def _double_factorial(number: Value) -> Value:
 
 
 def _binomial(above: Value, below: Value) -> Value:
-    if isinstance(above, Fraction) and isinstance(below, Fraction) and above.denominator == below.denominator == 1:
-        if 0 <= above <= 4 * _LARGEST_FACTORIAL:
-            return Fraction(math.comb(int(above), int(below))) if below >= 0 else Fraction(0)
+    whole = all(isinstance(one, Fraction) and one.denominator == 1 for one in (above, below))
+    if whole and 0 <= above <= 4 * _LARGEST_FACTORIAL:
+        return Fraction(math.comb(int(above), int(below))) if below >= 0 else Fraction(0)
     if max(abs(floating(above)), abs(floating(below))) > 2e4:
         raise Absurd("a binomial of absurd size")
     return mp.binomial(floating(above), floating(below))

@@ -21,8 +21,8 @@ _ENUMERATES = re.compile(
 )
 _EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
 _STATED = re.compile(
-    r"(?:^|(?<=[\s*_>$(\[]))(?:(?:the\s+|my\s+|our\s+)?(?:final|correct|right|best|required|desired|exact)\s+)?answers?(?:\s+(?:choice|option|letter))?"
-    r"(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]*(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
+    r"(?:^|(?<=[\s*_>$(\[]))answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]{0,8}"
+    r"(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
     r"(?!\s*(?:not|wrong|incorrect|unclear|unknown)\b)|####|(?:^|\n)[\s*]{0,8}A\s{0,3}:",
     re.IGNORECASE,
 )
@@ -117,7 +117,7 @@ def _unfinished(text: str, start: int) -> bool:
 def statement(after: str) -> str | None:
     r"""The answer at the beginning of what follows `the answer is`.
 
-    >>> statement(" $x = 5$. That was easy."), statement(": **12 cm**\nConfidence: 1"), statement(" that the area is 7.")
+    >>> statement(" $x = 5$. That was easy."), statement(": **12 cm**\nSure: 1"), statement(" that the area is 7.")
     ('$x = 5$', '12 cm', '7')
     """
     after = _ABOUT.sub("", after.lstrip(" :*\n\t"), count=1) if _ABOUT.match(after.lstrip(" :*\n\t")) else after

@@ -42,7 +42,10 @@ def has_number(node: Node) -> bool:
 
 
 def listed(items: list[Node], joins: list[str]) -> Node:
-    """A list without the declarations of letters (`k \\in \\mathbb{Z}`); groups of the same size between semicolons, or of named values between `or`, are tuples."""
+    r"""A list without the declarations of letters (`k \in \mathbb{Z}`).
+
+    Groups of one size between semicolons, or of the same named values between `or` and `and`, are tuples.
+    """
     kept = [item for item in items if not _declares(item, items)]
     if len(kept) < len(items):
         said = " ".join(declared(item) for item in items if _declares(item, items))

@@ -3,11 +3,12 @@ r"""Answers as trees: lists, relations, sets, sums and products. What stands ins
 A node is a tuple whose first entry names it:
     ("num", Fraction, places)   places: digits after the point as written, None for an integer
     ("sym", name)  ("con", "pi"|"e"|"i"|"inf"|"dots")  ("text", words)  ("set", "R"|"Z"|"N"|"Q"|"C"|"R+"|"empty")
-    ("add", nodes)  ("mul", nodes)  ("inv", node)  ("neg", node)  ("pow", base, exponent)  ("pm", left or None, right, sign)
-    ("fn", name, nodes)  ("call", name, nodes)  ("big", name, nodes)  ("pct", node)  ("deg", node)  ("unit", node, unit)  ("base", digits, base)
-    ("rel", nodes, operators)  ("seq", "bare"|"paren"|"brack"|"brace", nodes, joined)  ("ival", low, high, low closed, high closed)
-    ("setop", sign, left, right)  ("build", head, condition)  ("mat", rows)  ("ratio", nodes)  ("label", words, node)  ("cond", node, words)
-    ("mod", node, modulus)
+    ("add", nodes)  ("mul", nodes)  ("inv", node)  ("neg", node)  ("pow", base, exponent)
+    ("pm", left or None, right, "pm"|"mp")  ("fn", name, nodes)  ("call", name, nodes)  ("big", name, nodes)
+    ("pct", node)  ("deg", node)  ("unit", node, unit)  ("base", digits, base)  ("ratio", nodes)  ("mod", node, modulus)
+    ("rel", nodes, operators)  ("seq", "bare"|"paren"|"brack"|"brace", nodes, ","|"and"|"or")  ("mat", rows)
+    ("ival", low, high, low closed, high closed)  ("setop", "|"|"&"|"-", left, right)  ("build", head, condition)
+    ("label", words, node)  ("cond", node, words)
 """
 
 from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable

@@ -4,28 +4,19 @@ import re
 from fractions import Fraction
 
 QUALIFIERS = frozenset(
-    "not no never none neither nor without except least most than less more fewer greater over under above below about between up"
+    "not no never none neither nor without except least most than less more fewer greater over under above below "
+    "about between up"
     " approximately roughly cannot before after another other".split()
 )
 _ENDING = frozenset(("is", "are", "equals", "be", "was", "were", "of", "to", "get", "have", "obtain", "by"))
 _LONGEST_LABEL = 4
-_SMALL = {
-    "zero": 0,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-}
+_SMALL = {word: n for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
 _VALUE = r"(-?\d+(?:\.\d+)?|" + "|".join(_SMALL) + ")"
 _COMPARED = re.compile(
-    rf"(?:^|\b)(?:(?P<less>(?:strictly )?(?:less|smaller|lower) than)|(?P<more>(?:strictly )?(?:greater|more|larger|bigger|higher) than)"
-    rf"|(?P<least>at least|no less than|greater than or equal to|not less than)|(?P<most>at most|no more than|less than or equal to|not more than)) {_VALUE}$"
+    rf"(?:^|\b)(?:(?P<less>(?:strictly )?(?:less|smaller|lower) than)"
+    rf"|(?P<more>(?:strictly )?(?:greater|more|larger|bigger|higher) than)"
+    rf"|(?P<least>at least|no less than|greater than or equal to|not less than)"
+    rf"|(?P<most>at most|no more than|less than or equal to|not more than)) {_VALUE}$"
 )
 _SIGNED = {
     "positive": (">", Fraction(0)),

@@ -1,4 +1,4 @@
-"""Sets of real numbers as intervals: from inequalities, set-builders, unions, differences; equal when they cover the same."""
+"""Sets of real numbers as intervals, from inequalities, set-builders, unions and differences."""
 
 from dataclasses import dataclass
 
@@ -118,7 +118,7 @@ def rest(inside: Region) -> Region:
     for one in inside:
         found.extend(piece(low, one.low, closed, not one.low_closed))
         low, closed = one.high, not one.high_closed
-    if not infinite(low) == 1:
+    if infinite(low) != 1:
         found.extend(piece(low, _INFINITY, closed, False))
     return tuple(found)
 
@@ -159,7 +159,7 @@ def _relation(node: Node, loose: bool) -> Region:
     if len(operands) > 3 or not set(operators) <= set(_FLIPPED):
         raise NoRegion("no chain of comparisons")
     middle = [index for index, one in enumerate(operands) if _variable(one)]
-    if len(middle) != 1 or len(operands) == 3 and middle != [1]:
+    if len(middle) != 1 or (len(operands) == 3 and middle != [1]):
         raise NoRegion("not one letter between bounds")
     name = letters(operands[middle[0]])
     if any(name & letters(one) for index, one in enumerate(operands) if index != middle[0]):
@@ -173,7 +173,7 @@ def _relation(node: Node, loose: bool) -> Region:
 
 
 def _variable(node: Node) -> bool:
-    return is_name(node) and node[0] in ("sym", "call") or (node[0] == "con" and node[1] == "e" and False)
+    return (is_name(node) and node[0] in ("sym", "call")) or (node[0] == "con" and node[1] == "e" and False)
 
 
 def _half(operator: str, bound: Node) -> Region:

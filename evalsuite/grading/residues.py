@@ -10,7 +10,8 @@ from evalsuite.grading.textual import words
 Node = tuple
 Residues = tuple[int, frozenset[int]]
 _CONGRUENT = re.compile(
-    r"(?:congruent to|equiv|leave(?:s)? (?:a )?remainders? (?:of )?)\s*(?P<list>-?\d+(?:[\s,]+(?:or|and)?\s*-?\d+)*)\s*(?:\(?\s*(?:modulo|pmod|bmod|mod|when divided by|upon division by)\s*(?P<modulus>\d+))"
+    r"(?:congruent to|equiv|leaves? (?:a )?remainders? (?:of )?)\s?(?P<list>-?\d+(?:[ ,]+(?:or |and )?-?\d+)*)"
+    r" (?:modulo|pmod|bmod|mod|when divided by|upon division by) (?P<modulus>\d+)"
 )
 _PLAIN = re.compile(r"(?:[a-z] )?(?:= |equiv )?(-?\d+) mod (\d+)$")
 _MULTIPLES = re.compile(r"(?:multiples? of|divisible by) (\d+)$")

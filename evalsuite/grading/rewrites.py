@@ -1,24 +1,30 @@
-"""Ways of saying things that are rewritten before an answer is parsed: part labels, `all reals except 2`, `1 out of 6`."""
+"""Ways of saying things that are rewritten before parsing: part labels, `all reals except 2`, `1 out of 6`."""
 
 import re
 
 _PARTS = re.compile(r"(?:^|(?<=[\s,;.]))(?:part\s+)?\(([a-e1-5]|i{1,3}|iv|v)\)\s*[:.]?\s*", re.IGNORECASE)
 _LETTERS = (tuple("abcde"), tuple("12345"), ("i", "ii", "iii", "iv", "v"))
 _EXCEPT = re.compile(
-    r"^\s*(?:x\s*(?:\\in|can be|is)?\s*)?(?:the set of )?(?:all|any|every) (?:real|reals)\b(?: numbers?| values?)?(?: (?:of )?[a-z])?,?"
+    r"^\s*(?:x\s*(?:\\in|can be|is)?\s*)?(?:the set of )?(?:all|any|every) (?:real|reals)\b"
+    r"(?: numbers?| values?)?(?: (?:of )?[a-z])?,?"
     r" (?:except|other than|but|excluding|besides)(?: for)?\s+(.+)$",
     re.IGNORECASE,
 )
 _OUT_OF = re.compile(r"^\s*(\d+) out of (?:every )?(\d+)\s*\.?$")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}\\$]*)\}")
-_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
+_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"
+).split()
 
 
 def rewritten(text: str) -> str:
     r"""The same answer in a form that the grammar reads.
 
-    >>> rewritten("(a) 5, (b) 7"), rewritten(r"\text{all real numbers except }2"), rewritten("1 out of 6"), rewritten("f(a) + (b)")
-    ('5, 7', '\\mathbb{R}\\setminus\\{2\\}', '\\frac{1}{6}', 'f(a) + (b)')
+    >>> rewritten("(a) 5, (b) 7"), rewritten("1 out of 6"), rewritten("f(a) + (b)")
+    ('5, 7', '\\frac{1}{6}', 'f(a) + (b)')
+    >>> rewritten(r"\text{all real numbers except }2")
+    '\\mathbb{R}\\setminus\\{2\\}'
     """
     if len(text) > 400:
         return text

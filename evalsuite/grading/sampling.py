@@ -1,4 +1,4 @@
-"""Conditions that no rule turns into intervals (`1 <= |z| <= 3/2`, `x^2 < 4`) against a set that is known, by trying numbers."""
+"""Conditions that no rule turns into intervals (`1 <= |z| <= 2`, `x^2 < 4`) against a known set, by trying numbers."""
 
 import itertools
 from collections.abc import Iterator

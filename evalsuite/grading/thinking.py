@@ -4,7 +4,7 @@ import re
 
 _OPEN = r"(?:think|thinking|thought|reasoning|reason|scratchpad|analysis|seed:think|\|begin_of_thought\|)"
 _CLOSING = re.compile(
-    rf"</\s*{_OPEN}\s*>|\[/THINK\]|<\|end_of_thought\|>|<\|/think\|>|<\|end_thinking\|>|<\|END_THINKING\|>|◁/think▷|</\|?think\|?>",
+    rf"</\s*{_OPEN}\s*>|\[/THINK\]|<\|end_of_thought\|>|<\|/think\|>|<\|end_thinking\|>|◁/think▷|</\|?think\|?>",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
@@ -14,10 +14,12 @@ _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>\s*(?:user|system)|<\|start_header_id\|>\s*(?:user|system)|<start_of_turn>\s*user|<\|user\|>"
-    r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User|Question|Q):|\n### (?:Human|User|Instruction|Question)"
+    r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User):|\n\s*\n(?:Question|Q):"
+    r"|\n### (?:Human|User|Instruction|Question)"
 )
 _SPECIAL = re.compile(
-    r"<\|[A-Za-z0-9_ ]{1,40}\|>|<｜[^<>｜\n]{1,40}｜>|</?s>|<end_of_turn>|<start_of_turn>\s*(?:model|assistant)?|<eos>|<bos>|<pad>|\[/INST\]"
+    r"<\|[A-Za-z0-9_ ]{1,40}\|>|<｜[^<>｜\n]{1,40}｜>|</?s>|<end_of_turn>|<start_of_turn>\s*(?:model|assistant)?"
+    r"|<eos>|<bos>|<pad>|\[/INST\]"
     r"|<\|start_header_id\|>\s*\w{1,20}\s*<\|end_header_id\|>"
 )
 

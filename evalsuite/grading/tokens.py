@@ -29,10 +29,14 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SKIPPED = frozenset(
-    "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm middle displaystyle textstyle scriptstyle"
-    " limits nolimits quad qquad thinspace enspace hfill hspace vspace nonumber notag displaylines mathop mathrel mathbin mathord null"
-    " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize small large Large"
-    " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace pounds euro yen ensuremath".split()
+    "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm middle displaystyle "
+    "textstyle scriptstyle"
+    " limits nolimits quad qquad thinspace enspace hfill hspace vspace nonumber notag displaylines mathop "
+    "mathrel mathbin mathord null"
+    " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize "
+    "small large Large"
+    " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace pounds euro yen "
+    "ensuremath".split()
 )
 _SKIPPED_SYMBOLS = frozenset(",;:!> ~/$\n\t")
 _TEXTUAL = frozenset(
@@ -44,18 +48,27 @@ _LETTERS = frozenset(
 _UNIT_VECTORS = frozenset("ijk")
 _SPACE_ARGUMENT = frozenset("hspace vspace phantom hphantom vphantom label tag".split())
 _RENAMED = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
-    "leqq": "le", "geqq": "ge", "neq": "ne", "lt": "<", "gt": ">", "times": "*", "cdot": "*", "ast": "*", "div": "/", "lvert": "|", "rvert": "|",
-    "vert": "|", "mid": "mid", "lbrace": "{{", "rbrace": "}}", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")", "dots": "ldots", "cdots": "ldots",
-    "dotsc": "ldots", "dotsb": "ldots", "dotsm": "ldots", "dotso": "ldots", "land": "and", "wedge": "and", "lor": "or", "vee": "or", "varnothing": "emptyset", "smallsetminus": "setminus",
-    "backslash": "setminus", "degree": "circ", "degrees": "circ", "slash": "/", "colon": ":", "infin": "infty", "lnot": "neg", "simeq": "approx", "sim": "sim",
-    "cong": "approx", "doteq": "approx", "varphi": "phi", "vartheta": "theta", "varepsilon": "epsilon", "ge": "ge", "le": "le", "Rightarrow": "to", "rightarrow": "to", "implies": "to",
-    "longrightarrow": "to", "bigcup": "cup", "bigcap": "cap", "prime": "'", "imath": "i", "jmath": "j", "lim": "lim", "Re": "Re", "Im": "Im", "lang": "langle", "rang": "rangle",
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom", "leq": "le",
+    "leqslant": "le", "geq": "ge", "geqslant": "ge",
+    "leqq": "le", "geqq": "ge", "neq": "ne", "lt": "<", "gt": ">", "times": "*", "cdot": "*", "ast": "*",
+    "div": "/", "lvert": "|", "rvert": "|",
+    "vert": "|", "mid": "mid", "lbrace": "{{", "rbrace": "}}", "lbrack": "[", "rbrack": "]", "lparen": "(",
+    "rparen": ")", "dots": "ldots", "cdots": "ldots",
+    "dotsc": "ldots", "dotsb": "ldots", "dotsm": "ldots", "dotso": "ldots", "land": "and", "wedge": "and",
+    "lor": "or", "vee": "or", "varnothing": "emptyset", "smallsetminus": "setminus",
+    "backslash": "setminus", "degree": "circ", "degrees": "circ", "slash": "/", "colon": ":", "infin": "infty",
+    "lnot": "neg", "simeq": "approx", "sim": "sim",
+    "cong": "approx", "doteq": "approx", "varphi": "phi", "vartheta": "theta", "varepsilon": "epsilon", "ge": "ge",
+    "le": "le", "Rightarrow": "to", "rightarrow": "to", "implies": "to",
+    "longrightarrow": "to", "bigcup": "cup", "bigcap": "cap", "prime": "'", "imath": "i", "jmath": "j",
+    "lim": "lim", "Re": "Re", "Im": "Im", "lang": "langle", "rang": "rangle",
 }  # fmt: skip
 _OPERATORS = frozenset("< > * / | {{ }} [ ] ( ) : '".split())
 _LONG_OPERATORS = {
-    "<=": ("cmd", "le"), "=<": ("cmd", "le"), ">=": ("cmd", "ge"), "=>": ("cmd", "to"), "->": ("cmd", "to"), "!=": ("cmd", "ne"), "<>": ("cmd", "ne"),
-    "==": ("op", "="), ":=": ("op", "="), "**": ("op", "^"), "...": ("cmd", "ldots"), "+/-": ("cmd", "pm"), "+-": ("cmd", "pm"), "-+": ("cmd", "mp"), "||": ("op", "|"),
+    "<=": ("cmd", "le"), "=<": ("cmd", "le"), ">=": ("cmd", "ge"), "=>": ("cmd", "to"), "->": ("cmd", "to"),
+    "!=": ("cmd", "ne"), "<>": ("cmd", "ne"),
+    "==": ("op", "="), ":=": ("op", "="), "**": ("op", "^"), "...": ("cmd", "ldots"), "+/-": ("cmd", "pm"),
+    "+-": ("cmd", "pm"), "-+": ("cmd", "mp"), "||": ("op", "|"),
 }  # fmt: skip
 
 

@@ -19,20 +19,26 @@ def _define(dimension: str, table: str) -> None:
 
 _define(
     "length",
-    "m,meter,meters,metre,metres=1; mm,millimeter,millimeters,millimetre,millimetres=1/1000; cm,cms,centimeter,centimeters,centimetre,"
-    "centimetres=1/100; dm,decimeter,decimeters=1/10; km,kms,kilometer,kilometers,kilometre,kilometres=1000; in,inch,inches=127/5000;"
-    "ft,foot,feet=381/1250; yd,yds,yard,yards=1143/1250; mi,mile,miles=201168/125; nm,nanometer,nanometers=1/1000000000;"
+    "m,meter,meters,metre,metres=1; mm,millimeter,millimeters,millimetre,millimetres=1/1000; cm,cms,centimeter,"
+    "centimeters,centimetre,"
+    "centimetres=1/100; dm,decimeter,decimeters=1/10; km,kms,kilometer,kilometers,kilometre,kilometres=1000; in,"
+    "inch,inches=127/5000;"
+    "ft,foot,feet=381/1250; yd,yds,yard,yards=1143/1250; mi,mile,miles=201168/125; nm,nanometer,"
+    "nanometers=1/1000000000;"
     "um,micrometer,micrometers,micron,microns=1/1000000; pm=1/1000000000000; angstrom,angstroms=1/10000000000",
 )
 _define(
     "time",
-    "s,sec,secs,second,seconds=1; min,mins,minute,minutes=60; h,hr,hrs,hour,hours=3600; day,days=86400; week,weeks=604800;"
-    "ms,millisecond,milliseconds=1/1000; ns,nanosecond,nanoseconds=1/1000000000; us,microsecond,microseconds=1/1000000",
+    "s,sec,secs,second,seconds=1; min,mins,minute,minutes=60; h,hr,hrs,hour,hours=3600; day,days=86400; week,"
+    "weeks=604800;"
+    "ms,millisecond,milliseconds=1/1000; ns,nanosecond,nanoseconds=1/1000000000; us,microsecond,"
+    "microseconds=1/1000000",
 )
 _define("years", "year,years,yr,yrs=1; month,months=1/12; decade,decades=10; century,centuries=100")
 _define(
     "mass",
-    "g,gram,grams,gm,gms=1; kg,kgs,kilogram,kilograms=1000; mg,milligram,milligrams=1/1000; t,ton,tons,tonne,tonnes=1000000;"
+    "g,gram,grams,gm,gms=1; kg,kgs,kilogram,kilograms=1000; mg,milligram,milligrams=1/1000; t,ton,tons,tonne,"
+    "tonnes=1000000;"
     "lb,lbs,pound,pounds=45359237/100000; oz,ounce,ounces=45359237/1600000",
 )
 _define("volume", "l,L,liter,liters,litre,litres=1; ml,mL,milliliter,milliliters,millilitre,millilitres=1/1000")
@@ -58,8 +64,10 @@ _define("current", "A,amp,amps,ampere,amperes=1; mA=1/1000")
 _COMPOUND = {"mph": "mile*hour^-1", "kmh": "km*hour^-1", "kph": "km*hour^-1", "kmph": "km*hour^-1", "mps": "m*s^-1"}
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MORE_WORDS = frozenset(
-    "unit units square sq cubic cu mph kmh kph kmph percent euro euros yen yuan rupee rupees people students person ways way times points"
-    " apples coins marbles books boxes cookies eggs per each candies kph rpm bps inches degrees sq. pieces tickets".split()
+    "unit units square sq cubic cu mph kmh kph kmph percent euro euros yen yuan rupee rupees people students "
+    "person ways way times points"
+    " apples coins marbles books boxes cookies eggs per each candies kph rpm bps inches degrees sq. pieces "
+    "tickets".split()
 )
 _AMBIGUOUS = frozenset(
     "in min t h C A K N J W V L l g s m pt bar deg cal day pm us".split()

@@ -1,11 +1,14 @@
 """The vocabulary of answers: function names, connectives, letters spelt out, phrases with a meaning."""
 
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth asin acos atan log ln lg exp"
-    " sqrt cbrt abs min max gcd lcm floor ceil sgn sign det arg Re Im factorial binom binomial cis tg ctg arctg cosec asinh acosh atanh".split()
+    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth asin acos atan log ln "
+    "lg exp"
+    " sqrt cbrt abs min max gcd lcm floor ceil sgn sign det arg Re Im factorial binom binomial cis tg ctg arctg "
+    "cosec asinh acosh atanh".split()
 )
 SAME_FUNCTION = {
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctg": "atan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sgn": "sign", "binomial": "binom",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctg": "atan", "tg": "tan", "ctg": "cot",
+    "cosec": "csc", "sgn": "sign", "binomial": "binom",
     "sup": "max", "inf": "min",
 }  # fmt: skip
 BIG = frozenset("sum prod int iint oint lim limsup liminf coprod".split())
@@ -18,7 +21,8 @@ GREEK = frozenset(
     " Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega".split()
 )
 RELATIONS = {
-    "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "approx": "~", "in": "in", "notin": "notin", "equiv": "==", "subset": "sub",
+    "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "approx": "~", "in": "in", "notin": "notin",
+    "equiv": "==", "subset": "sub",
     "subseteq": "sub", "to": "to", "perp": "perp", "parallel": "par", "sim": "sim", "propto": "prop",
 }  # fmt: skip
 SET_WORDS = {"cup": "|", "cap": "&", "setminus": "-", "union": "|", "intersection": "&", "intersect": "&", "U": "|"}
@@ -40,16 +44,21 @@ WRAPPERS = frozenset(
 INFINITE = frozenset(("infinitely many", "infinite", "infinitely many solutions", "infinite solutions"))
 # Phrases that are sets; everything else in words is compared as words
 PHRASES = {
-    "all real numbers": "R", "all reals": "R", "any real number": "R", "all real": "R", "the real numbers": "R", "real numbers": "R", "the set of all real numbers": "R",
-    "the set of real numbers": "R", "every real number": "R", "all real values": "R", "all integers": "Z", "any integer": "Z", "the integers": "Z", "integers": "Z",
-    "the set of integers": "Z", "empty set": "empty", "the empty set": "empty", "positive real numbers": "R+", "all positive real numbers": "R+", "all positive reals": "R+",
+    "all real numbers": "R", "all reals": "R", "any real number": "R", "all real": "R", "the real numbers": "R",
+    "real numbers": "R", "the set of all real numbers": "R",
+    "the set of real numbers": "R", "every real number": "R", "all real values": "R", "all integers": "Z",
+    "any integer": "Z", "the integers": "Z", "integers": "Z",
+    "the set of integers": "Z", "empty set": "empty", "the empty set": "empty", "positive real numbers": "R+",
+    "all positive real numbers": "R+", "all positive reals": "R+",
     "rational numbers": "Q", "all rational numbers": "Q",
 }  # fmt: skip
 
 
 _SHORT_WORDS = frozenset(
-    "the old all any one two six ten odd day yes not are red man men boy sum mod day no is it at by of to on we an so if per her his for"
-    " east west none true even zero both four five nine only sets sum row win won ace box cup hen cow dog cat pig bus car".split()
+    "the old all any one two six ten odd day yes not are red man men boy sum mod day no is it at by of to on we "
+    "an so if per her his for"
+    " east west none true even zero both four five nine only sets sum row win won ace box cup hen cow dog cat "
+    "pig bus car".split()
 )
 
 
