@@ -159,7 +159,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
             return self.index == 0 or self.tokens[self.index - 1][0] != "num" or self.after_power
         if kind in ("word", "text"):
             return (
-                value.lower() not in ("and", "or", "in", "mod", "choose")
+                value.lower() not in ("and", "or", "in", "to", "mod", "choose")
                 and value.lower() not in CONDITIONS
                 and value not in SET_WORDS
             )

@@ -18,6 +18,7 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|n't|isn’t)\s*$")
+_AFTER_VERB = re.compile(r"\s(?:is|are|equals|be|get|have|find)\s+")
 _SHORT, _TAIL = 120, 3000
 
 
@@ -51,6 +52,10 @@ def _result(said: str) -> tuple[str, str] | None:
     concluding = [match for match in numbers if _CONCLUDES.search(masked[: match.start()])]
     if concluding and (not spans or concluding[-1].start() > spans[-1][0]):
         return concluding[-1].group().strip(), "last number"
+    if "\\" in masked:  # LaTeX without delimiters: what stands after the last verb
+        bare = _AFTER_VERB.split(said)[-1].strip(" .,:")
+        if bare and _nothing_else(bare):
+            return bare, "last mathematics"
     if spans:
         return joined_spans(said, spans[-1][0], forward=False), "last mathematics"
     return (numbers[-1].group().strip(), "last number") if numbers else None
@@ -87,6 +92,6 @@ def _prose(node) -> bool:
     """Whether words stand where no unit does."""
     if not isinstance(node, tuple) or not node:
         return False
-    if node[0] in ("text", "label") and len(str(node[1])) > 2:
+    if node[0] in ("text", "label") and len(str(node[1])) > 1:
         return True
     return any(_prose(part) for part in node if isinstance(part, tuple))

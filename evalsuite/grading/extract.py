@@ -21,7 +21,7 @@ _ENUMERATES = re.compile(
 )
 _EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
 _STATED = re.compile(
-    r"(?:^|(?<=[\s*_>$(\[]))answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]{0,8}"
+    r"(?:^|(?<=[\s*_>$(\[]))ans(?:wers?)?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]{0,8}"
     r"(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
     r"(?!\s*(?:not|wrong|incorrect|unclear|unknown)\b)|####|(?:^|\n)[\s*]{0,8}A\s{0,3}:",
     re.IGNORECASE,

@@ -101,6 +101,7 @@ class Functions:
                 self.next()
             elif token[0] in ("text", "word") and (self.starts_unit(token) or (below and is_unit(token[1]))):
                 parts.append(self.next()[1] + self.unit_exponent(sign))
+                below = below or parts[-1] in ("sq", "square", "cu", "cubic")
             elif token == ("op", ".") and parts:
                 self.next()
             elif (

@@ -11,7 +11,8 @@ A node is a tuple whose first entry names it:
     ("label", words, node)  ("cond", node, words)
 """
 
-from evalsuite.grading.atoms import CLOSING, OPENING, Atoms, Node, Unreadable
+from evalsuite.grading.atoms import Atoms, Node, Unreadable
+from evalsuite.grading.heads import Heads
 from evalsuite.grading.nodes import declared, has_number, label_words, listed, marked, product, summed
 from evalsuite.grading.surface import joined_digits, plain, undelimited
 from evalsuite.grading.tokens import tokens
@@ -19,6 +20,7 @@ from evalsuite.grading.units import MULTIPLIERS, is_unit_word
 from evalsuite.grading.words import CONDITIONS, FUNCTIONS, RELATIONS, SET_WORDS
 
 MAX_LENGTH = 8000
+_TO = (("word", "to"), ("text", "to"))  # 3 to 2 is 3 : 2
 
 
 def parse(text: str, *, lists: bool = False) -> Node:
@@ -39,7 +41,7 @@ def parse(text: str, *, lists: bool = False) -> Node:
     return node
 
 
-class Parser(Atoms):
+class Parser(Heads, Atoms):
     """Recursive descent over tokens, loosest binding first."""
 
     def sequence(self, stops: frozenset[str] = frozenset()) -> Node:
@@ -73,33 +75,6 @@ class Parser(Atoms):
             self.next()
         return next((join for join in ("or", "and", ";", ",") if join in found), "")
 
-    def condition(self) -> str | None:
-        """The words after `where`, `if` and the like, as text: up to `or`, a semicolon, or a comma with `and`."""
-        index = self.index + (self.peek() == ("op", ","))
-        if index >= len(self.tokens) or self.tokens[index][0] not in ("word", "text"):
-            return None
-        if self.tokens[index][1].lower() not in CONDITIONS:
-            return None
-        if self.nested:
-            raise Unreadable("a condition inside brackets")
-        end = len(self.tokens)
-        if self.tokens[index][1].lower() not in ("is", "are", "which", "since", "because"):
-            end = self.condition_end(index)
-        words = " ".join(value for _, value in self.tokens[index:end])
-        self.index = end
-        return words
-
-    def condition_end(self, index: int) -> int:
-        depth = 0
-        while index < len(self.tokens):
-            value = self.tokens[index][1]
-            depth += (value in OPENING) - (value in CLOSING)
-            following = self.tokens[index + 1][1] if index + 1 < len(self.tokens) else ""
-            if not depth and (value in ("or", ";") or (value == "," and following == "and")):
-                break
-            index += 1
-        return index
-
     def item(self) -> Node:
         """A relation or chain of relations between set expressions; a definition `f(x) = ...` keeps its head whole."""
         operands, operators = [self.definition() or self.labelled()], []
@@ -116,7 +91,7 @@ class Parser(Atoms):
             return None
         negated = token == ("cmd", "not")
         operator = RELATIONS.get((self.peek(1) or ("", ""))[1] if negated else token[1])
-        if operator is None or (token[0] == "op" and token[1] not in "=<>"):
+        if operator is None or (token[0] == "op" and token[1] not in "=<>") or token in _TO:
             return None
         self.index += 2 if negated else 1
         if operator in "<>" and self.peek() == ("op", "="):
@@ -124,37 +99,16 @@ class Parser(Atoms):
             operator += "="
         return {"=": "!=", "in": "notin"}.get(operator, operator) if negated else operator
 
-    def definition(self) -> Node | None:
-        """`f(x, y)` or `P(x)` before an equals sign: a name for what follows, not a product."""
-        index = self.index
-        if (
-            index >= len(self.tokens)
-            or self.tokens[index][0] not in ("word", "cmd", "text")
-            or self.peek(1) != ("op", "(")
-        ):
-            return None
-        name = self.tokens[index][1]
-        close = index + 2
-        while close < len(self.tokens) and (
-            self.tokens[close][0] in ("word", "cmd", "num") or self.tokens[close] == ("op", ",")
-        ):
-            close += 1
-        if name in FUNCTIONS or self.tokens[close : close + 2] != [("op", ")"), ("op", "=")]:
-            return None
-        arguments = tuple(("sym", value) for _, value in self.tokens[index + 2 : close] if value != ",")
-        self.index = close + 1
-        return ("call", name, arguments)
-
     def labelled(self) -> Node:
         """A set expression, perhaps after a label (`Ann: 5`), perhaps a ratio (`1 : 2`), perhaps modulo something."""
         node = self.setexpr()
-        if self.peek() == ("op", ":") and not self.building:
+        if (self.peek() == ("op", ":") and not self.building) or self.peek() in _TO:
             self.next()
             if node[0] in ("text", "label"):
                 with self.deeper():
                     return ("label", label_words(node), self.labelled())
             parts = [node, self.setexpr()]
-            while self.peek() == ("op", ":"):
+            while self.peek() == ("op", ":") or self.peek() in _TO:
                 self.next()
                 parts.append(self.setexpr())
             return ("ratio", tuple(parts))
