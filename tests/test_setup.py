@@ -192,6 +192,10 @@ def test_an_environment_that_is_not_ours_is_used_and_never_cleared(clone):
     assert clone.run().returncode == 1 and own.exists()
     clone.rules()
     assert clone.run().returncode == 0 and own.exists() and not clone.calls("venv")
+    with open(clone.root / "requirements-cpu.txt", "a") as stream:
+        stream.write("# changed\n")
+    clone.rules(**{"pip install": {"exit": 1, "say": "ERROR: x"}})
+    assert clone.run().returncode == 1 and clone.run().returncode == 1 and own.exists()
 
 
 def test_setup_0_installs_nothing(clone):

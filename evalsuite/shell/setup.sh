@@ -1,5 +1,5 @@
-# Set-up: .venv with the pinned packages. A copy of the requirements file in .venv says that they are installed; while
-# that is not so, the file `unfinished` says that .venv is ours to clear.
+# Set-up: .venv with the pinned packages. A copy of the requirements file in .venv says that they are installed; the
+# file `unfinished` that an installation was begun and is to be begun afresh.
 # shellcheck shell=bash
 
 VENV=$ROOT/.venv
@@ -81,23 +81,21 @@ hold_setup_lock() {
 
 release_setup_lock() { exec {SETUP_LOCK}>&-; }
 
-# A .venv that we did not begin is used as it is and never cleared.
+# A .venv that we did not make is used as it is and never cleared: the file `ours` tells them apart.
 make_venv() {
-    local ours=1
-    [[ ! -d $VENV || -e $VENV/unfinished || -n $(compgen -G "$VENV/installed-*") ]] || ours=0
-    if [[ $ours == 0 ]] && ! is_good_python "$VENV/bin/python"; then
-        fail ".venv holds no Python 3.11 to 3.14; move it away, or use SETUP=0"
+    if [[ -d $VENV && ! -e $VENV/ours ]]; then
+        is_good_python "$VENV/bin/python" || fail ".venv holds no Python 3.11 to 3.14; move it away, or use SETUP=0"
+        return 0
     fi
-    ((ours)) || return 0
     check_space
-    [[ -e $VENV/unfinished || ! -x $VENV/bin/python ]] && clear_venv
+    [[ ! -e $VENV/unfinished && -x $VENV/bin/python ]] || clear_venv
     mkdir -p "$VENV" 2>/dev/null || true
-    touch "$VENV/unfinished" 2>/dev/null || fail "cannot write $VENV; free the disk or make it writable"
+    touch "$VENV/ours" "$VENV/unfinished" 2>/dev/null || fail "cannot write $VENV; free the disk or make it writable"
     is_good_python "$VENV/bin/python" || create_venv
 }
 
 clear_venv() {
-    [[ ! -d $VENV ]] || find "$VENV" -mindepth 1 -maxdepth 1 ! -name unfinished -exec rm -rf {} +
+    [[ ! -d $VENV ]] || find "$VENV" -mindepth 1 -maxdepth 1 ! -name unfinished ! -name ours -exec rm -rf {} +
 }
 
 create_venv() {
