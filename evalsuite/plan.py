@@ -6,7 +6,15 @@ from pathlib import Path
 
 from evalsuite import manifest
 from evalsuite.arguments import seeds as parse_seeds
-from evalsuite.engine.command import EngineOptions, altering, cpu_binding, detect_device, gpu_names, split_engine_args
+from evalsuite.engine.command import (
+    EngineOptions,
+    altering,
+    cpu_binding,
+    detect_device,
+    gpu_names,
+    is_multi_node,
+    split_engine_args,
+)
 from evalsuite.errors import UserError
 from evalsuite.files import printable
 from evalsuite.identity import Configuration, Experiment, path_part
@@ -124,8 +132,7 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
     extra = split_engine_args(args.engine_args)
     sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
     if not args.base_url:
-        multi_node = any(part.split("=")[0] in ("--nnodes", "--distributed-executor-backend") for part in extra)
-        check_parallel(model, *sizes, len(gpu_names()) if device == "cuda" and not multi_node else None)
+        check_parallel(model, *sizes, len(gpu_names()) if device == "cuda" and not is_multi_node(extra) else None)
         if device == "cpu":
             cpu_binding(sizes[0] * sizes[1] * sizes[2])
     same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
