@@ -12,7 +12,7 @@ from evalsuite.grading.evaluate import letters
 from evalsuite.grading.parse import parse
 from evalsuite.grading.phrases import comparison
 from evalsuite.grading.reduce import reduced
-from evalsuite.grading.residues import same_residues
+from evalsuite.grading.residues import residues, same_residues
 from evalsuite.grading.rewrites import number_word, rewritten
 from evalsuite.grading.scalars import same_scalar
 from evalsuite.grading.surface import plain, undelimited
@@ -132,6 +132,8 @@ def upright_units(text: str) -> str:
     ('5 \\text{m}/\\text{s}^2', '5k')
     """
     match = _LETTER_UNIT.search(text)
+    if match and any(letters(tree) for tree in readings(text[: match.start()])):
+        return text
     return text[: match.start(1)] + re.sub(r"[A-Za-z]", r"\\text{\g<0>}", match.group(1)) if match else text
 
 
@@ -162,8 +164,8 @@ def _readings(text: str) -> Iterator[Node]:
 def answer_class(text: str) -> str:
     r"""The class of an answer: equal strings are the same answer as `verify` sees it, as far as a string can say.
 
-    >>> answer_class(r"\frac{1}{2}"), answer_class("0.5 cm"), answer_class(r"\text{Odd}"), answer_class("4:30 PM")
-    ('1/2', '1/2', 'odd', '04:30:00p')
+    >>> answer_class(r"\frac{1}{2}"), answer_class("0.5 cm"), answer_class(r"\text{The Odd}"), answer_class("4:30 PM")
+    ('0.5', '0.5', 'odd', '04:30:00p')
     """
     moment = clock.time_of_day(text)
     if moment and (moment[3] or clock.must_be_time(moment, text)):
@@ -171,12 +173,18 @@ def answer_class(text: str) -> str:
     day = clock.date(text)
     if day:
         return "{:02d}-{:02d}-{}".format(*day)
-    trees = readings(text)
-    if trees and not _only_letters(text):
-        return canonical(trees[0])
-    return " ".join(textual.words(plain(text[:_LONGEST_TEXT]))) or squeezed(text[:_LONGEST_TEXT])
+    short = plain(text[:_LONGEST_TEXT])
+    trees = readings(upright_units(text)) or readings(text)
+    classes = residues(short, trees[0] if trees else None)
+    if classes and classes[1]:
+        return f"mod {classes[0][0]}: {sorted(classes[0][1])}"
+    worded = textual.wordy(short) and not any(letter.isdigit() for letter in short)
+    if not trees or (worded and trees[0][0] in ("text", "mul", "label", "unit", "add")):
+        return _words_class(short)
+    return canonical(trees[0])
 
 
-def _only_letters(text: str) -> bool:
-    """A bare word of three letters and more is a word, whatever product it may be read as."""
-    return re.fullmatch(r"[\s$]*[A-Za-z]{3,}[\s$.]*", text) is not None and text.strip(" $.") not in ("inf", "infinity")
+def _words_class(short: str) -> str:
+    """Words in small letters; what means the same is one class; a small number in words is the number."""
+    named = number_word(short)
+    return str(named) if named is not None else textual.meaning(short) or squeezed(short)

@@ -49,7 +49,7 @@ def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return _same_matrix(left, right, tolerance)
     if "eq" in kinds:
         return _same_equation(gold, answer, left, right)
-    if kinds & _SETS or _has_set(left) or _has_set(right):
+    if kinds & _SETS or has_set(left) or has_set(right):
         return _same_set(left, right, tolerance)
     if (
         _repeats(answer) and left[0] not in ("seq", "pm") and len(expanded(left)) == 1
@@ -76,7 +76,7 @@ def single(node: Node) -> Node:
     return node
 
 
-def _has_set(node: Node) -> bool:
+def has_set(node: Node) -> bool:
     """A list of inequalities or intervals, or a difference of sets."""
     if node[0] == "seq" and node[1] == "bare":
         return any(reduced(part)[0] in _SETS for part in node[2])
@@ -182,7 +182,7 @@ def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
     equation, expression = (one, right) if left[0] == "eq" else (two, left)
     if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
         return False
-    if _holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
+    if holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
         return _same(equation[1], expression) if left[0] != "eq" else _same(expression, equation[1])
     if left[0] != "eq":
         return False
@@ -190,7 +190,7 @@ def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
     missing -= letters(expression)
     if len(missing) != 1 or not letters(expression):
         return False
-    return _holds(_difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
+    return holds(_difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
 
 
 def _same_written_equation(gold: Node, answer: Node) -> bool:
@@ -214,7 +214,7 @@ def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node]) -> bool:
     )
 
 
-def _holds(node: Node) -> bool:
+def holds(node: Node) -> bool:
     """Whether an expression is zero at every point where it has a value."""
     values = []
     for point in range(POINTS):

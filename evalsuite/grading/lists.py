@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evalsuite.grading.reduce import head, items, reduced
+from evalsuite.grading.reduce import head, items, named_apart, reduced
 
 Node = tuple
 Same = Callable[[Node, Node], bool]
@@ -45,18 +45,12 @@ def _in_order(ones: list[Node], twos: list[Node], same: Same) -> bool:
 
 
 def _by_name(ones: list[Node], twos: list[Node], same: Same) -> bool:
-    left, right = _distinct_heads(ones), _distinct_heads(twos)
-    if left and right and set(left) == set(right):
+    left, right = [head(one) for one in ones], [head(two) for two in twos]
+    if all(left) and len(set(left)) == len(left) > 1 and set(left) == set(right):
         return all(same(one, twos[right.index(name)]) for name, one in zip(left, ones, strict=True))
-    named = left or right
-    if named and not any(name.startswith("label") for name in named):  # x = 1, y = 2 for 1, 2
+    if named_apart(left) or named_apart(right):  # x = 1, y = 2 for 1, 2
         return _in_order(ones, twos, same)
     return _in_any_order(ones, twos, same)
-
-
-def _distinct_heads(parts: list[Node]) -> list[str] | None:
-    names = [head(part) for part in parts]
-    return names if all(names) and len(set(names)) == len(names) > 1 else None
 
 
 def _in_any_order(ones: list[Node], twos: list[Node], same: Same) -> bool:

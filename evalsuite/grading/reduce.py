@@ -136,6 +136,17 @@ def head(node: Node) -> str:
     return ""
 
 
+def named_apart(names: list[str]) -> bool:
+    """Whether every item has a name of its own that says which it is: x and y, but not labels, and not x_1 and x_2.
+
+    >>> named_apart(["(sym,x)", "(sym,y)"]), named_apart(["(sym,x_1)", "(sym,x_2)"])
+    (True, False)
+    """
+    if not all(names) or len(set(names)) < len(names) or len(names) < 2 or names[0].startswith("label"):
+        return False
+    return len({name.partition("_")[0] for name in names}) == len(names)
+
+
 def items(node: Node) -> list[Node]:
     """The things a list names, with nested lists opened and every ± written out as two."""
     if node[0] == "cond":

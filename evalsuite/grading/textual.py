@@ -100,10 +100,20 @@ def same_words(gold: str, answer: str) -> bool:
         return False
     if left == right or "".join(left) == "".join(right):
         return wordy(gold) and wordy(answer)
-    one, two = (_SYNONYMS.get(" ".join(part), " ".join(part)) for part in (left, right))
+    one, two = meaning(gold), meaning(answer)
     if one == two or len(left) == len(right) == 1:
         return one == two and len(one) > 1
     return (wordy(answer) and _states(left, right, gold)) or (wordy(gold) and _states(right, left, answer))
+
+
+def meaning(text: str) -> str:
+    r"""The words of a text as one string, the same for some that mean the same.
+
+    >>> meaning(r"\text{True}"), meaning("DNE"), meaning("the empty set")
+    ('yes', 'undefined', 'empty set')
+    """
+    said = " ".join(words(text))
+    return _SYNONYMS.get(said, said)
 
 
 def _states(sentence: list[str], short: list[str], written: str) -> bool:
