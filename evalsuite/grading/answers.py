@@ -21,6 +21,7 @@ from evalsuite.grading.tokens import Unreadable
 Node = tuple
 _SPACES = re.compile(r"\\[,;:! ]|\\(?:left|right|displaystyle|qquad|quad)(?![A-Za-z])|[\s$~]+")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]")
+_APART = re.compile(r"(?<=\d)(?:\\[,;: ]|\\q?quad(?![A-Za-z])|[\s~])+(?=\d)")
 _STYLES = re.compile(r"\\[dt](?=frac|binom)")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?")
 _AMBIGUOUS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
@@ -28,8 +29,13 @@ _EDGES = re.compile(r"^(?:\\[,;:! ]|[\s.,;:](?!\d))+|(?:(?<!\\)\\[,;:! ]|(?<!\\)
 _COMMA = re.compile(r"(-?\d+|-?\d{1,3}(?:\.\d{3})+),(\d{1,2}|\d{4,})")
 _SYMBOL = r"[mgsJNKVAWCLlht](?:\^\{?-?\d\}?)?"  # of a unit
 _LEADING = re.compile(r"^[\s$]*(?:=|\\approx|\\sim|\\therefore|≈)(?![A-Za-z])\s*")
+_SYMBOLS = (
+    (re.compile(r"(?:\\[,;: ]|[\s~])*\^\{?\\circ\s?\}?\s?(?:\\(?:text|mathrm)\s?\{\s?)?([CFK])\b\}?"), r"\\text{\1}"),
+    (re.compile(r"(?:\\[,;: ]|[\s~])*\\Omega\b"), r"\\text{ohm}"),
+    (re.compile(r"(?:\\text\{\s*\}|\s)*\\mu\s?(?:\\(?:text|mathrm)\s?\{\s?)?([msg])\b\}?"), r"\\text{u\1}"),
+)
 _LETTER_UNIT = re.compile(
-    rf"(?<=[\d}})])(?:(?:\s|\\[,;: ]|~)+|(?=[msg](?![A-Za-z(])))({_SYMBOL}(?:\s*[/*]?\s*{_SYMBOL})*)[\s.$]*$"
+    rf"(?<=[\d}})])(?:(?:\s|\\[,;: ]|~)+|(?=[msgh](?![A-Za-z(])))({_SYMBOL}(?:\s*[/*]?\s*{_SYMBOL})*)[\s.$]*$"
 )
 _LONGEST_TEXT = 400
 
@@ -46,7 +52,7 @@ def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str |
         return "same time" if verdict else None
     ones, twos = readings(gold), readings(answer)
     if not any(letters(one) for one in ones):
-        twos += readings(upright_units(answer)) if _LETTER_UNIT.search(answer) else ()
+        twos += readings(upright_units(answer))
     if any(same(one, two, tolerance) for one in ones for two in twos):
         return "same value"
     if max(len(gold), len(answer)) <= _LONGEST_TEXT:
@@ -106,7 +112,8 @@ def squeezed(text: str) -> str:
     >>> squeezed(r"$\left( 3, \dfrac{1}{2} \right)$.")
     '(3,\\frac{1}{2})'
     """
-    return _STYLES.sub(lambda _: "\\", _SPACES.sub("", _DELIMITERS.sub("", text))).rstrip(" .,;:")
+    text = _APART.sub("#", _DELIMITERS.sub("", text))  # 1 2 is not 12
+    return _STYLES.sub(lambda _: "\\", _SPACES.sub("", text)).rstrip(" .,;:")
 
 
 def number(text: str) -> Fraction | None:
@@ -128,9 +135,11 @@ def number(text: str) -> Fraction | None:
 def upright_units(text: str) -> str:
     r"""`5 m/s` with its unit written as one; only for a gold without letters, where they cannot be variables.
 
-    >>> upright_units("5 m/s^2"), upright_units("5k")
-    ('5 \\text{m}/\\text{s}^2', '5k')
+    >>> upright_units("5 m/s^2"), upright_units("5k"), upright_units(r"5\,\Omega"), upright_units(r"5^\circ C")
+    ('5 \\text{m}/\\text{s}^2', '5k', '5\\text{ohm}', '5\\text{C}')
     """
+    for pattern, unit in _SYMBOLS:
+        text = pattern.sub(unit, text)
     match = _LETTER_UNIT.search(text)
     if match and any(letters(tree) for tree in readings(text[: match.start()])):
         return text

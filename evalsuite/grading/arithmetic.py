@@ -54,6 +54,8 @@ def structure(node: Node) -> str:
         return str(node)
     if node and node[0] in ("add", "mul"):
         return f"{node[0]}({','.join(sorted(structure(part) for part in node[1]))})"
+    if node and node[0] == "setop" and node[1] != "-":
+        return f"{node[1]}({','.join(sorted(structure(part) for part in node[2:]))})"
     if node and node[0] == "num":
         return digits(node[1], 20)
     return f"({','.join(structure(part) for part in node)})"

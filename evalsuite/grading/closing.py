@@ -6,6 +6,8 @@ from evalsuite.grading.parse import parse
 from evalsuite.grading.spans import joined_spans, math_spans, sentences
 from evalsuite.grading.textual import words
 from evalsuite.grading.tokens import Unreadable
+from evalsuite.grading.units import is_unit
+from evalsuite.grading.words import FUNCTIONS, GREEK, splits_into_letters
 
 _NUMBER = re.compile(
     r"(?<![\w.,/^])(?<![\d] )[-+−]?\s?(?:[$€£]\s?)?"
@@ -19,6 +21,8 @@ _CONCLUDES = re.compile(
 )
 _DENIES = re.compile(r"\b(?:not|never|n't|isn’t)\s*$")
 _AFTER_VERB = re.compile(r"\s(?:is|are|equals|be|get|have|find)\s+")
+_BARE_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}(?![A-Za-z])")
+_MATHS_WORDS = frozenset(("and", "or", "percent", "pct", "infinity", "union", "mod", "degrees", "pmod"))
 _SHORT, _TAIL = 120, 3000
 
 
@@ -83,9 +87,16 @@ def _nothing_else(text: str) -> bool:
         node = parse(text)
     except Unreadable:
         return False
+    if re.search(r"\d", text) and any(_is_prose(word) for word in _BARE_WORD.findall(text)):
+        return False
     if node[0] == "text":
         return len(words(text)) <= 3
     return node[0] not in ("label", "cond") and not _prose(node)
+
+
+def _is_prose(word: str) -> bool:
+    known = word in FUNCTIONS or word in GREEK or is_unit(word) or word.lower() in _MATHS_WORDS
+    return not known and len(word) > 2 and not splits_into_letters(word + "x")
 
 
 def _prose(node) -> bool:

@@ -115,8 +115,8 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
         pass
     else:
         return equal_regions(left, right, tolerance)
-    if gold[0] == answer[0] == "rel":
-        return _same_chain(gold, answer, tolerance)
+    if gold[0] == answer[0] == "rel" and _same_chain(gold, answer, tolerance):
+        return True
     if {gold[0], answer[0]} == {"rel", "seq"} and _same_order(gold, answer):
         return True
     verdict = same_by_sampling(gold, answer)

@@ -98,7 +98,7 @@ def same_words(gold: str, answer: str) -> bool:
         return False
     if not wordy(gold) and not wordy(answer):
         return False
-    if left == right or "".join(left) == "".join(right):
+    if left == right or ("".join(left) == "".join(right) and not re.search(r"\d", gold)):
         return wordy(gold) and wordy(answer)
     one, two = meaning(gold), meaning(answer)
     if one == two or len(left) == len(right) == 1:
