@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, Value, floating, is_real, mp, quotient, structure
-from evalsuite.grading.compare import has_set, holds, single
+from evalsuite.grading.compare import has_set, single
+from evalsuite.grading.equations import holds
 from evalsuite.grading.evaluate import letters, mentions, substituted, value
 from evalsuite.grading.peeled import peel
 from evalsuite.grading.phrases import droppable

@@ -1,15 +1,14 @@
 """Compare two trees: numbers with numbers, lists with lists, sets with inequalities, equations with equations."""
 
-from fractions import Fraction
-
-from evalsuite.grading.arithmetic import Undecidable, close, quotient
 from evalsuite.grading.ellipsis import same_written_out
-from evalsuite.grading.evaluate import POINTS, letters, mentions, substituted, value
+from evalsuite.grading.equations import difference, ratio, same_definition, same_equation, same_written_equation
+from evalsuite.grading.evaluate import letters, mentions, substituted
 from evalsuite.grading.lists import same_lists
 from evalsuite.grading.reduce import declared_letters, expanded, items, reduced
 from evalsuite.grading.regions import NoRegion, equal_regions, region
 from evalsuite.grading.sampling import same_by_sampling
 from evalsuite.grading.scalars import same_scalar
+from evalsuite.grading.words import GREEK
 
 Node = tuple
 _RUNNING = frozenset("kmnlptsjqr")
@@ -43,12 +42,14 @@ def _free_letters(node: Node) -> frozenset[str]:
 def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     if gold == answer:
         return True
+    if _other_letter(gold, answer):
+        return same_written_equation(gold, answer)
     left, right = single(reduced(gold)), single(reduced(answer))
     kinds = {left[0], right[0]}
     if "mat" in kinds:
         return _same_matrix(left, right, tolerance)
     if "eq" in kinds:
-        return _same_equation(gold, answer, left, right)
+        return same_equation(gold, answer, left, right, _same)
     if kinds & _SETS or has_set(left) or has_set(right):
         return _same_set(left, right, tolerance)
     if (
@@ -60,9 +61,26 @@ def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     return (
         same_scalar(left, right, tolerance)
         or same_written_out(left, right)
-        or _same_definition(gold, answer)
-        or _same_written_equation(gold, answer)
+        or same_definition(gold, answer)
+        or same_written_equation(gold, answer)
     )
+
+
+def _other_letter(gold: Node, answer: Node) -> bool:
+    """Whether the two speak of different plain letters: x = 5 is not y = 5."""
+    ours, theirs = _letter_of(gold), _letter_of(answer)
+    return bool(ours and theirs) and ours.casefold() != theirs.casefold()
+
+
+def _letter_of(node: Node) -> str:
+    """The letter that a definition or a comparison with bounds speaks of; nothing where it is more than a letter."""
+    if node[0] == "cond":
+        return _letter_of(node[1])
+    if node[0] != "rel" or not set(node[2]) <= {"=", "<", ">", "<=", ">=", "!=", "in"}:
+        return ""
+    named = node[1][:1] if set(node[2]) <= {"=", "in"} else node[1]
+    plain = {one[1] for one in named if one[0] == "sym" and (len(one[1]) == 1 or one[1] in GREEK)}
+    return plain.pop() if len(plain) == 1 else ""
 
 
 def _repeats(node: Node) -> bool:
@@ -141,7 +159,7 @@ def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
             return True
     if len(gold[1]) != 2 or len(answer[1]) != 2:
         return False
-    factor = _ratio(_difference(*gold[1]), _difference(*answer[1]))
+    factor = ratio(difference(*gold[1]), difference(*answer[1]))
     if factor is None:
         return False
     return gold[2] == (answer[2] if factor > 0 else tuple(_FLIPPED.get(sign, sign) for sign in answer[2]))
@@ -149,91 +167,3 @@ def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
 
 def _reversed(node: Node) -> Node:
     return ("rel", node[1][::-1], tuple(_FLIPPED.get(sign, sign) for sign in node[2][::-1]))
-
-
-def _difference(left: Node, right: Node) -> Node:
-    return ("add", (left, ("neg", right)))
-
-
-def _ratio(one: Node, two: Node) -> Fraction | None:
-    """The constant that the second is times the first, at every point; None where there is no such number."""
-    if not letters(one) or letters(one) != letters(two):
-        return None
-    ratio, count = None, 0
-    for point in range(POINTS):
-        try:
-            left, right = value(one, point), value(two, point)
-            if left == 0 or right == 0:
-                return None
-            current = quotient(right, left)
-        except Undecidable:
-            continue
-        if ratio is not None and not close(ratio, current):
-            return None
-        ratio, count = current, count + 1
-    return ratio if count >= 3 else None
-
-
-def _same_equation(gold: Node, answer: Node, left: Node, right: Node) -> bool:
-    """Equations with the same solutions; or an expression for the one letter of the gold that it lacks."""
-    one, two = _as_equation(gold, left), _as_equation(answer, right)
-    if one and two:
-        return _ratio(_difference(*one), _difference(*two)) is not None or _same_sides(one, two)
-    equation, expression = (one, right) if left[0] == "eq" else (two, left)
-    if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
-        return False
-    if holds(_difference(*equation)):  # an identity: a calculation whose end is the answer
-        return _same(equation[1], expression) if left[0] != "eq" else _same(expression, equation[1])
-    if left[0] != "eq":
-        return False
-    missing = letters(equation[0]) | letters(equation[1])
-    missing -= letters(expression)
-    if len(missing) != 1 or not letters(expression):
-        return False
-    return holds(_difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
-
-
-def _same_written_equation(gold: Node, answer: Node) -> bool:
-    """Definitions solved for different letters: `y = 2x` and `x = y/2`."""
-    if not (gold[0] == answer[0] == "rel" and gold[2] == answer[2] == ("=",) and len(letters(gold)) > 1):
-        return False
-    return _ratio(_difference(*gold[1]), _difference(*answer[1])) is not None
-
-
-def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:
-    if node[0] == "eq":
-        return node[1], node[2]
-    while written[0] in ("cond", "label"):
-        written = written[1] if written[0] == "cond" else written[2]
-    return written[1] if written[0] == "rel" and written[2] == ("=",) else None
-
-
-def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node]) -> bool:
-    return all(_same(a, b) for a, b in zip(one, two, strict=True)) or all(
-        _same(a, b) for a, b in zip(one, two[::-1], strict=True)
-    )
-
-
-def holds(node: Node) -> bool:
-    """Whether an expression is zero at every point where it has a value."""
-    values = []
-    for point in range(POINTS):
-        try:
-            values.append(value(node, point))
-        except Undecidable:
-            continue
-    return len(values) >= 3 and all(result == 0 for result in values)
-
-
-def _same_definition(gold: Node, answer: Node) -> bool:
-    """`f(x) = x + 1` and `f(t) = t + 1`: the argument's name means nothing where both name it."""
-    heads = [node[1][0] if node[0] == "rel" and node[2] == ("=",) else None for node in (gold, answer)]
-    if not all(head and head[0] == "call" and all(one[0] == "sym" for one in head[2]) for head in heads):
-        return False
-    if heads[0][1] != heads[1][1] or len(heads[0][2]) != len(heads[1][2]):
-        return False
-    body = answer[1][1]
-    for number, (old, new) in enumerate(zip(heads[1][2], heads[0][2], strict=True)):
-        kept = ("sym", f"{number}:")  # so that swapped names do not meet
-        body = substituted(substituted(body, old, kept), kept, new)
-    return same_scalar(gold[1][1], body)

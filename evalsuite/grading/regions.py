@@ -75,6 +75,14 @@ def piece(low: Node, high: Node, low_closed: bool, high_closed: bool) -> Region:
     return (Piece(low, high, low_closed and not infinite(low), high_closed and not infinite(high), start, end),)
 
 
+def interval(low: Node, high: Node, low_closed: bool, high_closed: bool) -> Region:
+    """An interval as written. Raises NoRegion for (3, 2) and (1, 1): they are points of a plane."""
+    found = piece(low, high, low_closed, high_closed)
+    if not found:
+        raise NoRegion("nothing between the ends")
+    return found
+
+
 def _place(node: Node) -> mp.mpf:
     if infinite(node):
         return infinite(node) * mp.inf
@@ -128,7 +136,7 @@ def _sequence(node: Node, loose: bool) -> Region:
     if kind in ("paren", "brack"):
         if not loose or len(parts) != 2:
             raise NoRegion("a tuple")
-        return piece(*parts, kind == "brack", kind == "brack")
+        return interval(*parts, kind == "brack", kind == "brack")
     if kind == "brace":
         return tuple(one for part in parts for choice in expanded(part) for one in _point(choice))
     pieces = [region(part, loose) for part in parts]
@@ -228,7 +236,7 @@ def _builder(node: Node, _: bool) -> Region:
 
 
 _RULES = {
-    "ival": lambda node, _: piece(*node[1:]),
+    "ival": lambda node, _: interval(*node[1:]),
     "seq": _sequence,
     "rel": _relation,
     "setop": _set_operation,

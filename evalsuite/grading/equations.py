@@ -1,0 +1,99 @@
+"""Equations: the same solutions, the same definitions, or solved for the one letter that is asked."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from evalsuite.grading.arithmetic import Undecidable, close, quotient
+from evalsuite.grading.evaluate import POINTS, letters, substituted, value
+from evalsuite.grading.scalars import same_scalar
+
+Node = tuple
+Same = Callable[[Node, Node], bool]
+
+
+def difference(left: Node, right: Node) -> Node:
+    return ("add", (left, ("neg", right)))
+
+
+def ratio(one: Node, two: Node) -> Fraction | None:
+    """The constant that the second is times the first, at every point; None where there is no such number."""
+    if not letters(one) or letters(one) != letters(two):
+        return None
+    ratio, count = None, 0
+    for point in range(POINTS):
+        try:
+            left, right = value(one, point), value(two, point)
+            if left == 0 or right == 0:
+                return None
+            current = quotient(right, left)
+        except Undecidable:
+            continue
+        if ratio is not None and not close(ratio, current):
+            return None
+        ratio, count = current, count + 1
+    return ratio if count >= 3 else None
+
+
+def same_equation(gold: Node, answer: Node, left: Node, right: Node, same: Same) -> bool:
+    """Equations with the same solutions; or an expression for the one letter of the gold that it lacks."""
+    one, two = _as_equation(gold, left), _as_equation(answer, right)
+    if one and two:
+        return ratio(difference(*one), difference(*two)) is not None or _same_sides(one, two, same)
+    equation, expression = (one, right) if left[0] == "eq" else (two, left)
+    if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
+        return False
+    if holds(difference(*equation)):  # an identity: a calculation whose end is the answer
+        return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
+    if left[0] != "eq":
+        return False
+    missing = letters(equation[0]) | letters(equation[1])
+    missing -= letters(expression)
+    if len(missing) != 1 or not letters(expression):
+        return False
+    return holds(difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
+
+
+def same_written_equation(gold: Node, answer: Node) -> bool:
+    """Definitions solved for different letters: `y = 2x` and `x = y/2`."""
+    if not (gold[0] == answer[0] == "rel" and gold[2] == answer[2] == ("=",) and len(letters(gold)) > 1):
+        return False
+    return ratio(difference(*gold[1]), difference(*answer[1])) is not None
+
+
+def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:
+    if node[0] == "eq":
+        return node[1], node[2]
+    while written[0] in ("cond", "label"):
+        written = written[1] if written[0] == "cond" else written[2]
+    return written[1] if written[0] == "rel" and written[2] == ("=",) else None
+
+
+def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node], same: Same) -> bool:
+    return all(same(a, b) for a, b in zip(one, two, strict=True)) or all(
+        same(a, b) for a, b in zip(one, two[::-1], strict=True)
+    )
+
+
+def holds(node: Node) -> bool:
+    """Whether an expression is zero at every point where it has a value."""
+    values = []
+    for point in range(POINTS):
+        try:
+            values.append(value(node, point))
+        except Undecidable:
+            continue
+    return len(values) >= 3 and all(result == 0 for result in values)
+
+
+def same_definition(gold: Node, answer: Node) -> bool:
+    """`f(x) = x + 1` and `f(t) = t + 1`: the argument's name means nothing where both name it."""
+    heads = [node[1][0] if node[0] == "rel" and node[2] == ("=",) else None for node in (gold, answer)]
+    if not all(head and head[0] == "call" and all(one[0] == "sym" for one in head[2]) for head in heads):
+        return False
+    if heads[0][1] != heads[1][1] or len(heads[0][2]) != len(heads[1][2]):
+        return False
+    body = answer[1][1]
+    for number, (old, new) in enumerate(zip(heads[1][2], heads[0][2], strict=True)):
+        kept = ("sym", f"{number}:")  # so that swapped names do not meet
+        body = substituted(substituted(body, old, kept), kept, new)
+    return same_scalar(gold[1][1], body)
