@@ -1,0 +1,189 @@
+"""What both passes wrote, read into one study: nothing is averaged or tested again here.
+
+From analysis_results.json the rows, from comparison_results.json the comparisons, from all_experiments_results.json
+what is known of each problem. What is missing is named in `Study.missing`, and the page says so.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import UserError
+from evalsuite.files import read_json
+from evalsuite.report.problems import ProblemLevel, problem_levels
+from evalsuite.summary.read import NAME, BadFile, read_model
+from evalsuite.summary.words import natural
+
+ANALYSIS, COMPARISON = "analysis_results.json", "comparison_results.json"
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One configuration of a model on a task. `row` is that of config_analysis.csv, `seeds` those of seed_analysis.csv.
+
+    Undefined numbers are NaN. `level` is None where all_experiments_results.json could not be read.
+    """
+
+    label: str
+    model: str
+    task: str
+    config_id: str
+    folder: Path
+    row: dict[str, Any]
+    seeds: list[dict[str, Any]]
+    configuration: dict[str, Any]
+    circumstances: dict[str, Any]
+    cautions: list[str]
+    provisional: bool
+    level: ProblemLevel | None
+
+    @property
+    def mean(self) -> float:
+        return self.row["mean_accuracy"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """An output folder as the report sees it. `pairs` are the primary metrics' rows of model_comparison.csv, by task."""
+
+    folder: Path
+    entries: list[Entry]
+    experiments: list[dict[str, Any]]  # of all models: name, model, path, task, seed, config_id and totals
+    primary: dict[str, str]  # by task, the metric that is shown
+    pairs: dict[str, list[dict[str, Any]]]
+    overall: list[dict[str, Any]] = field(default_factory=list)
+    overall_pairs: list[dict[str, Any]] = field(default_factory=list)
+    references: list[dict[str, Any]] = field(default_factory=list)
+    task_cautions: dict[str, list[str]] = field(default_factory=dict)
+    baseline: str | None = None
+    alpha: float = 0.05
+    compared: bool = False
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> list[str]:
+        return sorted({entry.task for entry in self.entries}, key=natural)
+
+    @property
+    def labels(self) -> list[str]:
+        """All configurations by name; by name, not by score, which would sort them by noise."""
+        return sorted({entry.label for entry in self.entries}, key=natural)
+
+    def of(self, task: str) -> list[Entry]:
+        """The configurations of a task, by name."""
+        return sorted((entry for entry in self.entries if entry.task == task), key=lambda entry: natural(entry.label))
+
+
+def load(folder: Path) -> Study:
+    """Read an output folder. Raises UserError where there is nothing to show."""
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}: give the OUTPUT_DIR that main.py wrote to")
+    comparison, missing = _comparison(folder)
+    primary = {task: found["primary_metric"] for task, found in comparison.get("tasks", {}).items()}
+    entries: list[Entry] = []
+    experiments: list[dict[str, Any]] = []
+    places = sorted({path.parent for name in (ANALYSIS, NAME) for path in folder.glob(f"*/{name}")})
+    for place in sorted(places, key=lambda path: natural(path.name)):
+        found, runs, wrong = _model(place, primary)
+        entries, experiments, missing = entries + found, experiments + runs, missing + wrong
+    if not entries:
+        raise UserError("; ".join(missing) or f"no results in {folder}: run analyze_results.py and analyze_summary.py")
+    for entry in entries:
+        primary.setdefault(entry.task, entry.row["metric"])
+    return Study(folder, entries, experiments, primary, missing=missing, **_compared(comparison, primary))
+
+
+def _comparison(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        value = read_json(folder / COMPARISON)
+        if not isinstance(value, dict) or not isinstance(value.get("comparisons"), list):
+            raise ValueError("no comparisons in it")
+    except FileNotFoundError:
+        return {}, [f"no {COMPARISON}: nothing is compared here; run analyze_summary.py"]
+    except (OSError, ValueError) as error:
+        return {}, [f"{COMPARISON} cannot be read ({error}): nothing is compared here; run analyze_summary.py again"]
+    left = [f"{one.get('place')}: left out, {one.get('reason')}" for one in value.get("left_out") or []]
+    return value, left
+
+
+def _compared(comparison: dict[str, Any], primary: dict[str, str]) -> dict[str, Any]:
+    pairs: dict[str, list[dict[str, Any]]] = {}
+    for row in comparison.get("comparisons", []):
+        if row["metric"] == primary.get(row["task"]):
+            pairs.setdefault(row["task"], []).append(known(row))
+    cautions: dict[str, list[str]] = {}
+    for one in comparison.get("warnings", []):
+        if one["model"] is None:
+            cautions.setdefault(one["task"], []).append(one["warning"])
+    named = {"overall": "overall", "overall_pairs": "overall_comparisons", "references": "references"}
+    lists = {name: [known(row) for row in comparison.get(key, [])] for name, key in named.items()}
+    return {"pairs": pairs, "task_cautions": cautions, "baseline": comparison.get("baseline"),
+            "alpha": comparison.get("alpha", 0.05), "compared": bool(comparison)} | lists  # fmt: skip
+
+
+def _model(place: Path, primary: dict[str, str]) -> tuple[list[Entry], list[dict[str, Any]], list[str]]:
+    """One model's entries and experiments, and what of it could not be read."""
+    missing = []
+    levels: dict[tuple[str, str], ProblemLevel] = {}
+    experiments: list[dict[str, Any]] = []
+    try:
+        read = read_model(place / NAME)
+        levels = problem_levels(read.runs, primary)
+        named = read_json(place / NAME)["experiments"]
+        experiments = [_experiment(read.name, place, name, named[name]) for name in (run.name for run in read.runs)]
+    except BadFile as error:
+        missing.append(f"{place.name}/{NAME}: {error}; nothing is shown problem by problem")
+    try:
+        value = read_json(place / ANALYSIS)
+        entries = _entries(value, place, primary, levels)
+    except FileNotFoundError:
+        return [], experiments, [*missing, f"{place.name}: no {ANALYSIS}; run analyze_summary.py"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        wrong = f"{place.name}/{ANALYSIS} cannot be read ({type(error).__name__}: {error})"
+        return [], experiments, [*missing, f"{wrong}; run analyze_summary.py again"]
+    return entries, experiments, missing
+
+
+def _entries(value: dict, place: Path, primary: dict[str, str], levels: dict) -> list[Entry]:
+    found = []
+    for task, configurations in value["configuration_analysis"].items():
+        for config_id, one in configurations.items():
+            metric = primary.get(task, one["primary_metric"])
+            metric = metric if metric in one["metrics"] else one["primary_metric"]
+            seeds = value["seed_analysis"].get(task, {}).get(config_id, {}).get(metric, [])
+            found.append(
+                Entry(
+                    label=one["label"],
+                    model=value["model"],
+                    task=task,
+                    config_id=config_id,
+                    folder=place,
+                    row=known(one["metrics"][metric]),
+                    seeds=[known(seed) for seed in seeds],
+                    configuration=one.get("configuration") or {},
+                    circumstances=one.get("circumstances") or {},
+                    cautions=one.get("warnings") or [],
+                    provisional=bool(one.get("provisional")),
+                    level=levels.get((task, config_id)),
+                )
+            )
+    return found
+
+
+def _experiment(model: str, place: Path, name: str, one: dict[str, Any]) -> dict[str, Any]:
+    results = one.get("results") or {}
+    path = place / str(one.get("path") or name)
+    kept = {key: one.get(key) for key in ("task", "seed", "config_id", "status", "source", "date", "circumstances")}
+    return {"name": name, "model": model, "path": path, "place": place, **kept,
+            "output_tokens": results.get("total_token_length"), "answers": results.get("num_samples"),
+            "seconds": results.get("generation_seconds")}  # fmt: skip
+
+
+def known(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of JSON with NaN where it says null, as the summary's functions expect.
+
+    >>> known({"p_value": None, "a": "x"})
+    {'p_value': nan, 'a': 'x'}
+    """
+    return {key: NAN if value is None else value for key, value in row.items()}
