@@ -173,8 +173,8 @@ def _readings(text: str) -> Iterator[Node]:
 def answer_class(text: str) -> str:
     r"""The class of an answer: equal strings are the same answer as `verify` sees it, as far as a string can say.
 
-    >>> answer_class(r"\frac{1}{2}"), answer_class("0.5 cm"), answer_class(r"\text{The Odd}"), answer_class("4:30 PM")
-    ('0.5', '0.5', 'odd', '04:30:00p')
+    >>> answer_class(r"\frac{1}{5}"), answer_class("0.2 cm"), answer_class(r"\text{The Odd}"), answer_class("4:30 PM")
+    ('0.2', '0.2', 'odd', '04:30:00p')
     """
     moment = clock.time_of_day(text)
     if moment and (moment[3] or clock.must_be_time(moment, text)):

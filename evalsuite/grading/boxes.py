@@ -24,10 +24,10 @@ def group_end(text: str, start: int) -> int | None:
 def boxes(text: str) -> list[tuple[int, int, str]]:
     r"""(start, end, content) of every closed \boxed{...}, outermost only, in order.
 
-    >>> boxes(r"so \boxed{\frac{1}{2}}, \boxed 7")
-    [(3, 22, '\\frac{1}{2}'), (24, 32, '7')]
-    >>> boxes(r"cut \boxed{10, then \boxed{42}")
-    [(20, 30, '42')]
+    >>> boxes(r"so \boxed{\frac{3}{5}}, \boxed 7")
+    [(3, 22, '\\frac{3}{5}'), (24, 32, '7')]
+    >>> boxes(r"cut \boxed{30, then \boxed{36}")
+    [(20, 30, '36')]
     """
     found: list[tuple[int, int, str]] = []
     marks = list(_BOX.finditer(text))

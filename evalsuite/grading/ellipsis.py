@@ -20,7 +20,7 @@ def same_written_out(gold: Node, answer: Node) -> bool:
     r"""Whether two expressions, one with dots in it, agree for 4, 5 and 7 in the place of the last index.
 
     >>> from evalsuite.grading.parse import parse
-    >>> same_written_out(parse(r"1 + 2 + \ldots + n"), parse("n(n+1)/2"))
+    >>> same_written_out(parse(r"1 + 2 + \ldots + n"), parse("n(1+n)/2"))
     True
     >>> same_written_out(parse(r"x_n + x_{n-1} + \dots + x_0"), parse(r"x_1 + x_2 + \cdots + x_n"))
     False

@@ -86,7 +86,7 @@ def holds(node: Node) -> bool:
 
 
 def same_definition(gold: Node, answer: Node) -> bool:
-    """`f(x) = x + 1` and `f(t) = t + 1`: the argument's name means nothing where both name it."""
+    """`f(x) = 3x` and `f(t) = 3t`: the argument's name means nothing where both name it."""
     heads = [node[1][0] if node[0] == "rel" and node[2] == ("=",) else None for node in (gold, answer)]
     if not all(head and head[0] == "call" and all(one[0] == "sym" for one in head[2]) for head in heads):
         return False

@@ -39,10 +39,10 @@ def droppable(label: str) -> bool:
 
 
 def comparison(words: list[str]) -> tuple[str, Fraction] | None:
-    """What a sentence compares its subject with: `the sum is less than zero` is ("<", 0).
+    """What a sentence compares its subject with: `the product is more than two` is (">", 2).
 
-    >>> comparison("sum is less than zero".split()), comparison(["it", "is", "negative"]), comparison(["five"])
-    (('<', Fraction(0, 1)), ('<', Fraction(0, 1)), None)
+    >>> comparison("product is more than two".split()), comparison(["it", "is", "negative"]), comparison(["five"])
+    (('>', Fraction(2, 1)), ('<', Fraction(0, 1)), None)
     """
     text = " ".join(words)
     match = _COMPARED.search(text)

@@ -65,7 +65,7 @@ class Primaries:
         return self.mixed(node, following)
 
     def mixed(self, whole: Node, following: tuple[str, str]) -> Node:
-        r"""`2\frac{1}{3}` and `2 1/3` are sums where the fraction is a proper one of whole numbers."""
+        r"""`2\frac{3}{8}` and `2 3/8` are sums where the fraction is a proper one of whole numbers."""
         start = self.index
         if following == ("cmd", "frac"):
             self.next()

@@ -21,8 +21,8 @@ _LARGEST = 10**6
 def residues(text: str, tree: Node | None) -> tuple[Residues, bool] | None:
     r"""((modulus, residues), whether it was said as a congruence) of an answer; None where it is no such set.
 
-    >>> residues("congruent to 2 or 3 modulo 4", None)
-    ((4, frozenset({2, 3})), True)
+    >>> residues("congruent to 1 or 4 modulo 5", None)
+    ((5, frozenset({1, 4})), True)
     """
     said = " ".join(words(text.replace(",", " , ")))
     match = _CONGRUENT.search(said)

@@ -50,8 +50,8 @@ _DOUBLED = re.compile(
 def plain(text: str) -> str:
     r"""Unicode mathematics as LaTeX and doubled backslashes single.
 
-    >>> plain("x² ≤ 2½ − √5"), plain(r"\\frac{1}{2}")
-    ('x^{2} \\le  2\\frac{1}{2} - \\sqrt{5}', '\\frac{1}{2}')
+    >>> plain("x² ≤ 2½ − √5"), plain(r"\\frac{1}{5}")
+    ('x^{2} \\le  2\\frac{1}{2} - \\sqrt{5}', '\\frac{1}{5}')
     """
     if "\\\\" in text and "\\begin" not in text.replace("\\\\begin", ""):
         text = text.replace("\\\\", "\\") if "\\\\begin" in text else _DOUBLED.sub(lambda _: "\\", text)

@@ -77,7 +77,7 @@ def words(text: str) -> list[str]:
 def wordy(text: str) -> bool:
     r"""Whether a text is words rather than mathematics: a word of two letters, and nothing to compute with.
 
-    >>> wordy("line segment"), wordy(r"\text{no}"), wordy("x + 1"), wordy("[3, oo)")
+    >>> wordy("great circle"), wordy(r"\text{no}"), wordy("x + 1"), wordy("[3, oo)")
     (True, True, False, False)
     """
     return _MATHS.search(text) is None and any(len(word) > 1 and word.isalpha() for word in words(text))

@@ -29,7 +29,7 @@ def verify(
     to the gold; `unit` is the gold's where the gold does not write it. Pure, without a time bound of its own: see
     evalsuite.bounded. Raises ValueError for an unknown kind.
 
-    >>> verify(r"\frac{1}{2}", r"So the result is \boxed{0.5}.", "latex").correct
+    >>> verify(r"\frac{1}{5}", r"So the result is \boxed{0.2}.", "latex").correct
     True
     >>> verify("7", "The number 7 was", "expr", finish_reason="length")
     Verdict(correct=False, extracted=None, answer_class=None, reason='no answer: cut off before one was stated')
