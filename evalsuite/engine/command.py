@@ -162,6 +162,8 @@ def batched_tokens(options: EngineOptions) -> int | None:
 def server_environment(options: EngineOptions) -> dict[str, str]:
     """The server's environment: no usage statistics, no proxy for its own socket, CPU threads bound per rank."""
     env = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+    # Sockets and rendezvous files of vLLM's processes: in the private folder, so that none outlives them.
+    env |= {"TMPDIR": "{folder}", "VLLM_RPC_BASE_PATH": "{folder}"}
     for secret in ("OPENAI_API_KEY", "VLLM_API_KEY"):
         env.pop(secret, None)
     if options.batch_invariant:

@@ -25,6 +25,8 @@ class Leash:
         self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=short_temporary_folder()))
         reader, self._writer = os.pipe()
         expanded = [part.replace("{folder}", str(self.folder)) for part in command]
+        if env is not None:
+            env = {name: value.replace("{folder}", str(self.folder)) for name, value in env.items()}
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
             self.process = subprocess.Popen(
