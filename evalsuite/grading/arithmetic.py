@@ -14,6 +14,7 @@ _EXACT_BITS = 100_000  # exact numbers up to here; larger ones are floating
 _LARGEST_POWER = 1e9  # in bits; what is larger is never computed
 mp = mpmath.MPContext()
 mp.prec = BITS
+_ROOM = mp.mpf(2) ** 100  # how far apart two numbers may be for their sum to show both
 
 
 class Undecidable(ArithmeticError):
@@ -64,7 +65,11 @@ def structure(node: Node) -> str:
 def plus(left: Value, right: Value) -> Value:
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left + right
-    return floating(left) + floating(right)
+    left, right = floating(left), floating(right)
+    small, large = sorted((abs(left), abs(right)))
+    if large > _ROOM and small > 1 / _ROOM and large > small * _ROOM:
+        raise Undecidable("a number lost beside a larger one")
+    return left + right
 
 
 def times(left: Value, right: Value) -> Value:

@@ -32,6 +32,7 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(r"(?:about|approximately|roughly|exactly|simply|just|therefore|thus|then)\b[,:]?\s*", re.IGNORECASE)
+_REMARK = re.compile(r"(?<=[\w}$%)])(?:\s+\((?=[^()]*[A-Za-z]{3})[^()]*\)|,?\s+(?:because|since)\b.*)\s*$", re.DOTALL)
 _MOST_STATED = 600
 _END = 100_000  # characters; a stated answer stands no further from the end
 
@@ -127,9 +128,14 @@ def statement(after: str) -> str | None:
     spans = math_spans(after)
     if spans and not after[: spans[0][0]].strip(" ,:(*_\n"):
         return joined_spans(after, spans[0][0], forward=True)
-    first = sentence(after)
+    first = _REMARK.sub("", sentence(after))
     told = re.split(r"\s(?:is|are|equals|equal to|was|be)\s+(?!the\b|a\b|an\b|that\b|not\b)|\s=\s", first)
-    if len(told) > 1 and len(first.split()) > 4 and "$" not in told[-1].replace("$", "", told[-1].count("$") // 2 * 2):
+    if (
+        len(told) > 1
+        and len(first.split()) > 4
+        and first[0].isalpha()
+        and "$" not in told[-1].replace("$", "", told[-1].count("$") // 2 * 2)
+    ):
         first = told[-1]
     first = first.strip(" \t\n*_`\"'").rstrip(".,;:!")
     return first or None

@@ -1,13 +1,15 @@
 """What a gold answer says: it may be bare, between dollars, boxed at the end of a solution, or several boxes."""
 
 import functools
+import re
 
 from evalsuite.grading.boxes import boxes
 from evalsuite.grading.extract import Found, find_answer
 from evalsuite.grading.spans import math_spans
 from evalsuite.grading.surface import plain
 
-_LONG = 250
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_MANY_WORDS = 30
 _UNITS = {
     "%": r"\%",
     r"\%": r"\%",
@@ -35,6 +37,5 @@ def gold_answers(gold: str, unit: str | None = None) -> tuple[str, ...]:
 
 def _stated(text: str) -> Found | None:
     """A whole solution without a box: what it states at its end."""
-    if len(text) <= _LONG and not (math_spans(text) and "answer is" in text):
-        return None
-    return find_answer(text)
+    prose = len(_WORD.findall(text)) >= _MANY_WORDS
+    return find_answer(text) if prose or (math_spans(text) and "answer is" in text) else None

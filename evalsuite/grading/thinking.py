@@ -14,7 +14,7 @@ _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>\s*(?:user|system)|<\|start_header_id\|>\s*(?:user|system)|<start_of_turn>\s*user|<\|user\|>"
-    r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User):|\n\s*\n(?:Question|Q):"
+    r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User):|\n[ \t]{0,8}\n(?:Question|Q):"
     r"|\n### (?:Human|User|Instruction|Question)"
 )
 _SPECIAL = re.compile(
