@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
     import asyncio
 
-    from evalsuite.run import run
+    from evalsuite.sweep import run
 
     return asyncio.run(run(sweep))
 

@@ -7,9 +7,9 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from evalsuite.errors import UserError
+from evalsuite.errors import EXIT_USAGE, UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SEED = 2**31 - 1
@@ -20,9 +20,15 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
         super().__init__(prog, max_help_position=34, width=min(110, int(os.environ.get("COLUMNS", "110"))))
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, not the two screens of argparse's usage."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; --help lists all flags\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of main.py. Several values after one flag are fused into one sweep."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="main.py",
         description="Evaluate one model on tasks and seeds: one engine, one queue.",
         formatter_class=_Formatter,
@@ -127,6 +133,9 @@ def _run(group: Any) -> None:
     group.add_argument(
         "--allow_broken", action="store_true", help="go on with a model whose answers are empty or cut off"
     )
+    group.add_argument("--judge_base_url", help="a server for second opinions on rejected answers: metric judge_match")
+    group.add_argument("--judge_model", help="the judge's name on its server; default: its first")
+    group.add_argument("--judge_api_key_env", default="JUDGE_API_KEY", help="the variable that holds the judge's key")
     group.add_argument(
         "--grade_jobs", type=positive, help="grading processes; default: one a core, one beside a CPU engine"
     )

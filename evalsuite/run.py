@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections import deque
 from dataclasses import replace
@@ -15,11 +14,11 @@ from evalsuite.claims import Claims
 from evalsuite.endpoint import open_endpoint
 from evalsuite.engine.client import Request
 from evalsuite.engine.server import EngineDied, Server
-from evalsuite.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, RunError, UserError
+from evalsuite.errors import EXIT_FAILED, EXIT_OK, RunError, UserError
 from evalsuite.files import printable
 from evalsuite.generate import Generation, Limits
 from evalsuite.grade.entry import render
-from evalsuite.grade.jobs import Graded, GradeJob, Workers
+from evalsuite.grade.jobs import Graded, GradeJob, JudgeOptions, Workers
 from evalsuite.identity import Experiment, path_part, request_seed
 from evalsuite.journal import Completion, Journal, Syncer
 from evalsuite.plan import Sweep
@@ -230,8 +229,15 @@ class Run:
             selection=manifest.selection_json(self.sweep),
             log=self.grade_log,
             failed=tuple(self.failed[experiment.name]),
+            judge=self._judge_options(),
         )
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
+
+    def _judge_options(self) -> JudgeOptions | None:
+        args = self.args
+        return (
+            JudgeOptions(args.judge_base_url, args.judge_model, args.judge_api_key_env) if args.judge_base_url else None
+        )
 
     async def _await_grade(self, job: GradeJob) -> None:
         graded: Graded = await self.workers.grade(job)
@@ -240,6 +246,9 @@ class Run:
             self.errors.append(f"{graded.name}: grading failed: {graded.error}")
             self.progress.say(self.errors[-1])
             return
+        if graded.warning is not None:
+            self.errors.append(f"{graded.name}: {graded.warning}")
+            self.progress.say(self.errors[-1])
         self.status.graded[graded.name] = graded.scores
         shown = ", ".join(f"{name} {score:.3f}" for name, score in graded.scores.items())
         self.progress.say(f"graded {graded.name}: {shown} ({graded.num_samples} problems)")
@@ -265,39 +274,3 @@ class Run:
             await asyncio.to_thread(self.server.stop)
         await self.progress.stop()
         self.workers.kill()
-
-
-async def run(sweep: Sweep) -> int:
-    """Run a sweep's unfinished experiments. Returns the exit code; a signal ends it cleanly with 130."""
-    claims = Claims(sweep)
-    try:
-        todo = await claims.take()
-        if not todo:
-            return claims.exit_code()
-        code = await _interruptible(Run(sweep, todo, claims))
-        return code or claims.exit_code()
-    finally:
-        claims.close()
-
-
-async def _interruptible(sweep_run: Run) -> int:
-    """The first SIGINT or SIGTERM ends the run cleanly, the second at once; the supervisor clears up either way."""
-    task = asyncio.get_running_loop().create_task(sweep_run.go())
-    signals: list[int] = []
-
-    def on_signal(number: int) -> None:
-        signals.append(number)
-        if len(signals) > 1:
-            os._exit(EXIT_INTERRUPTED)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not signals:
-            raise
-        kept = sweep_run.status.finished
-        print(f"main.py: stopped; {kept} completions are kept: run the same command again to go on", flush=True)
-        return EXIT_INTERRUPTED

@@ -19,6 +19,15 @@ ATTEMPTS = 3  # a worker that is killed is started again
 
 
 @dataclass(frozen=True)
+class JudgeOptions:
+    """The server that gives second opinions. The key stays in the environment, under `api_key_env`."""
+
+    base_url: str
+    model: str | None
+    api_key_env: str
+
+
+@dataclass(frozen=True)
 class GradeJob:
     """One experiment to grade. `manifest` is manifest.base's; the worker adds results and writes it last."""
 
@@ -31,8 +40,7 @@ class GradeJob:
     selection: list[Any]
     log: Path
     failed: tuple[str, ...] = ()  # problems set aside for good
-    rescore_at: int | None = None
-    tokenizer: str | None = None
+    judge: JudgeOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Graded:
     scores: dict[str, float] = field(default_factory=dict)
     num_samples: int = 0
     error: str | None = None
+    warning: str | None = None  # graded, but not all that was asked for was done
 
 
 class Workers:

@@ -17,6 +17,7 @@ from evalsuite.bounded import Bounded
 from evalsuite.errors import RunError
 from evalsuite.grade.answers import JournalModel, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
+from evalsuite.grade.judging import add_judge
 from evalsuite.journal import Completion, Journal
 from evalsuite.tasks import metrics, registry
 
@@ -33,12 +34,24 @@ def grade(job: GradeJob) -> Graded:
         raise RunError(f"{job.folder.name}: no completion to grade")
     before = manifest.read(job.folder)
     pipeline = _evaluate(job, completions, set(asked))
+    warning = _judge(pipeline, job)
     results, details = _save(pipeline, job.folder)
     value = _manifest(job, pipeline, journal, [completions[key] for key in asked], results, details, before)
     journal.pack()
     manifest.write(job.folder, value)
     scores = {name: _score(pipeline, name) for name in value["metrics"]}
-    return Graded(job.manifest["experiment"], scores, len(asked))
+    return Graded(job.manifest["experiment"], scores, len(asked), warning=warning)
+
+
+def _judge(pipeline: Pipeline, job: GradeJob) -> str | None:
+    """Ask the judge, if there is one; a judge that is out of reach does not undo the grading."""
+    if job.judge is None:
+        return None
+    try:
+        add_judge(pipeline, job.spec, job.judge)
+    except RunError as error:
+        return f"graded without the judge: {error}; --regrade asks it again"
+    return None
 
 
 def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> Pipeline:
