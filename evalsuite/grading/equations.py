@@ -86,14 +86,28 @@ def holds(node: Node) -> bool:
 
 
 def same_definition(gold: Node, answer: Node) -> bool:
-    """`f(x) = 3x` and `f(t) = 3t`: the argument's name means nothing where both name it."""
-    heads = [node[1][0] if node[0] == "rel" and node[2] == ("=",) else None for node in (gold, answer)]
-    if not all(head and head[0] == "call" and all(one[0] == "sym" for one in head[2]) for head in heads):
+    """`f(x) = 3x` and `f(t) = 3t`, also `3x` and `f(t) = 3t`: an argument has the name that the definition gives it."""
+    ours, theirs = _arguments(gold), _arguments(answer)
+    if theirs is None:
         return False
-    if heads[0][1] != heads[1][1] or len(heads[0][2]) != len(heads[1][2]):
+    if ours is None:
+        ours, body = tuple(("sym", name) for name in letters(gold)), gold
+    else:
+        body = gold[1][1]
+        if gold[1][0][1] != answer[1][0][1]:
+            return False
+    if len(ours) != len(theirs) or not (len(ours) == 1 or gold[0] == "rel"):
         return False
-    body = answer[1][1]
-    for number, (old, new) in enumerate(zip(heads[1][2], heads[0][2], strict=True)):
+    said = answer[1][1]
+    for number, (old, new) in enumerate(zip(theirs, ours, strict=True)):
         kept = ("sym", f"{number}:")  # so that swapped names do not meet
-        body = substituted(substituted(body, old, kept), kept, new)
-    return same_scalar(gold[1][1], body)
+        said = substituted(substituted(said, old, kept), kept, new)
+    return same_scalar(body, said)
+
+
+def _arguments(node: Node) -> tuple[Node, ...] | None:
+    """The arguments of `f(x, y) = ...`, where they are letters."""
+    if node[0] != "rel" or node[2] != ("=",) or node[1][0][0] != "call":
+        return None
+    found = node[1][0][2]
+    return found if found and all(one[0] == "sym" for one in found) else None

@@ -133,8 +133,11 @@ async def _ask_all(judge: Judge, questions: list[Question]) -> list[bool | None]
             async with gate:
                 return decision(await _reply(judge, session, model, question))
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(question)) for question in questions]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(question)) for question in questions]
+        except ExceptionGroup as failures:  # the first stopped the others
+            raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

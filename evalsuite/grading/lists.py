@@ -1,5 +1,6 @@
 """Lists, sets and tuples: which order matters, which names matter, and what a ± stands for."""
 
+import re
 from collections.abc import Callable
 
 from evalsuite.grading.reduce import head, items, named_apart, reduced
@@ -19,6 +20,7 @@ def same_lists(gold: Node, answer: Node, same: Same) -> bool:
         return False  # no lists at all
     if len(ones) != len(twos) or len(ones) > _MOST_ITEMS:
         return _same_distinct(gold, answer, ones, twos, same) if not left_ordered and not right_ordered else False
+    ones, twos = _arranged(ones), _arranged(twos)
     if left_ordered == right_ordered == "brack" or left_ordered == right_ordered == "paren":
         return _in_order(ones, twos, same)
     if left_ordered and right_ordered:  # (1, 2) and [1, 2]: an open and a closed interval, or a point
@@ -38,6 +40,14 @@ def _open(node: Node) -> tuple[str, list[Node]] | None:
         opened = items(inner)
         return (inner[1], list(inner[2])) if opened == [inner] else ("", opened)
     return "", items(node if node[0] != "rel" or inner[0] != "seq" else inner)
+
+
+def _arranged(parts: list[Node]) -> list[Node]:
+    """`y = 2, x = 1` in the order of its letters: it names the point (1, 2)."""
+    names = [head(part) for part in parts]
+    if not named_apart(names) or any(re.fullmatch(r"\(sym,[a-z]\)", name) is None for name in names):
+        return parts
+    return [part for _, part in sorted(zip(names, parts, strict=True), key=lambda pair: pair[0])]
 
 
 def _in_order(ones: list[Node], twos: list[Node], same: Same) -> bool:
