@@ -1,0 +1,136 @@
+"""The answers of one configuration on one task: read, put in order of problems, and measured for the filters."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalsuite.disagreements import METRICS
+from evalsuite.report.answers.details import find, stamp, texts
+from evalsuite.summary.read import Run
+from evalsuite.trees.safe import Unreadable
+
+VERSION = 1  # of what is written; another one is written anew
+
+
+@dataclass(frozen=True)
+class Group:
+    """One configuration on one task. `runs` are pairs of what both passes know of an experiment."""
+
+    task: str
+    config_id: str
+    label: str
+    runs: list[tuple[Run, dict[str, Any]]]  # as summary.read has it, as all_experiments_results.json has it
+    experiments: list[dict[str, Any]]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that are shown, the primary one first: two, where the task has them."""
+        names = list(dict.fromkeys(name for run, _ in self.runs for name in run.scores))
+        return [*names[:1], *(name for name in names[1:] if name in METRICS)][:2]
+
+    def files(self) -> tuple[list[Path | None], list[str]]:
+        """The details file of each run, None with a reason where there is none."""
+        found: list[Path | None] = []
+        wrong = []
+        for experiment in self.experiments:
+            try:
+                found.append(find(experiment))
+            except (Unreadable, OSError) as error:
+                found.append(None)
+                wrong.append(f"{experiment['name']}: no answers to show, {error}")
+        return found, wrong
+
+    def stamp(self, files: list[Path | None]) -> str:
+        """Changes when anything that is written of the group changes."""
+        known = [[run.name, len(run.problems), [list(values) for values in run.scores.values()]] for run, _ in self.runs]
+        return json.dumps([VERSION, self.label, self.metrics, known, [path and stamp(path) for path in files]])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response. Unknown values are None; `scores` and `extracted` are by the group's metrics."""
+
+    problem: str
+    seed: int | None
+    scores: list[float | None]
+    extracted: list[str | None]
+    tokens: int | None
+    finish: str | None
+    truncated: bool | None
+    silent: bool
+    status: str | None
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem as it was asked. `number` is its row in lighteval's details."""
+
+    key: str
+    number: str
+    prompt: str
+    gold: str
+
+
+def read(group: Group, files: list[Path | None]) -> tuple[list[Answer], dict[str, Problem], list[str]]:
+    """All answers by problem and seed, the problems, and what could not be read."""
+    answers: list[Answer] = []
+    problems: dict[str, Problem] = {}
+    wrong = []
+    for (run, raw), path in zip(group.runs, files, strict=True):
+        if path is None:
+            continue
+        try:
+            rows = list(texts(path))
+            if len(rows) != len(run.problems):
+                raise Unreadable(f"{len(rows)} rows where {len(run.problems)} were read; run analyze_results.py again")
+        except Unreadable as error:
+            wrong.append(f"{run.name}: no answers to show, {error}")
+            continue
+        samples = raw["samples"]
+        for at, row in enumerate(rows):
+            answers.append(_answer(group, run, samples, at, row))
+            problems.setdefault(run.problems[at], _problem(run, samples, at, row))
+    order = {key: at for at, key in enumerate(problems)}
+    answers.sort(key=lambda one: (order[one.problem], one.seed is None, one.seed or 0))
+    return answers, problems, wrong
+
+
+def _answer(group: Group, run: Run, samples: dict[str, Any], at: int, row: dict[str, str]) -> Answer:
+    metrics = group.metrics
+    found = [(samples.get("extracted") or {}).get(metric) for metric in metrics]
+    silent = run.no_answer.get(metrics[0])
+    tokens = run.tokens[at]
+    return Answer(
+        problem=run.problems[at],
+        seed=run.seed,
+        scores=[_known(run.scores[metric][at]) if metric in run.scores else None for metric in metrics],
+        extracted=[_words(values[at]) if values else None for values in found],
+        tokens=None if tokens != tokens else int(tokens),
+        finish=_at(samples.get("finish_reason"), at),
+        truncated=None if run.truncated[at] != run.truncated[at] else bool(run.truncated[at]),
+        silent=bool(silent is not None and silent[at] == 1),
+        status=_at(samples.get("grading_status"), at),
+        reason=row["verdict_reason"],
+        text=row["text"],
+    )
+
+
+def _problem(run: Run, samples: dict[str, Any], at: int, row: dict[str, str]) -> Problem:
+    return Problem(run.problems[at], _at(samples.get("id"), at) or "", row["query"], _at(samples.get("gold"), at) or "")
+
+
+def _at(values: list | None, at: int) -> str | None:
+    return None if not values or values[at] is None else _words(values[at])
+
+
+def _words(value: Any) -> str | None:
+    if isinstance(value, (list, tuple)):
+        return " | ".join(map(str, value))
+    return None if value is None else str(value)
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)
