@@ -1,0 +1,183 @@
+"""The charts, each from the values that the page is drawn from; None where there is nothing to draw."""
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from evalsuite.report.figures.look import (
+    COLOURS,
+    EDGE,
+    LINE,
+    REST,
+    RIGHT,
+    THIRD,
+    WIDTH,
+    WRONG,
+    legend,
+    percents,
+    rows,
+    short,
+)
+
+SEQUENTIAL = LinearSegmentedColormap.from_list("solved", ["#F3F5F7", "#6BA3CC", "#08519C"])
+LIMIT = 0.05
+RATES = (("tr", "cut off", WRONG), ("na", "no answer", THIRD), ("dis", "judged differently", RIGHT))
+
+
+def dots(data: dict, task: int) -> Figure | None:
+    """Means, both error bars, and every seed as a point."""
+    entries = [one for one in _of(data, task) if one["mean"] is not None]
+    if not entries:
+        return None
+    figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2)
+    for at, one in enumerate(entries):
+        colour = RIGHT if one["lead"] or len(entries) == 1 else REST
+        if one["sd"] is not None:
+            axes.barh(at, 2 * one["sd"], 0.5, one["mean"] - one["sd"], color=colour, alpha=0.22, linewidth=0)
+        if one["lo"] is not None:
+            ends = [[one["mean"] - one["lo"]], [one["hi"] - one["mean"]]]
+            axes.errorbar(one["mean"], at, xerr=np.maximum(ends, 0), color=colour, capsize=2, elinewidth=0.9, capthick=0.9)
+        seeds = [accuracy for _, accuracy in one["seeds"] if accuracy is not None]
+        off = [((index * 5) % 7 - 3) / 24 for index in range(len(seeds))]
+        axes.plot(seeds, at + np.array(off), ".", color="black", alpha=0.45, markersize=2.6, markeredgewidth=0)
+        axes.plot(one["mean"], at, "o", color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
+    percents(axes)
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: accuracy in %")
+    handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
+               Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"), Line2D([], [], color=RIGHT, label="95 %, problems like these")]  # fmt: skip
+    legend(figure, handles)
+    return figure
+
+
+def pairs(data: dict, task: int) -> Figure | None:
+    """Differences above the diagonal, the smallest detectable ones below; pale where not distinguishable."""
+    entries = _of(data, task)
+    place = {one["m"]: at for at, one in enumerate(entries)}
+    found = [pair for pair in data["pairs"][task] if pair[0] in place and pair[1] in place]
+    if not found:
+        return None
+    count, most = len(entries), max(max(abs(pair[2]) for pair in found), 0.01)
+    figure = Figure(figsize=(WIDTH, EDGE + min(WIDTH - 0.6, 0.32 * count)), layout="constrained")
+    axes = figure.subplots()
+    for pair in found:
+        i, j = sorted((place[pair[0]], place[pair[1]]))
+        gap = pair[2] if place[pair[0]] == i else -pair[2]
+        clear = pair[8] in ("a better", "b better")
+        colour = (RIGHT if gap > 0 else WRONG) if clear else LINE
+        axes.add_patch(_square(j, i, colour, 0.25 + 0.6 * min(1, abs(gap) / most) if clear else 0.6))
+        axes.add_patch(_square(i, j, LINE, 0.6))
+        if count <= 9:
+            _say(axes, j, i, f"{100 * gap:+.1f}".replace("-", "−"), "bold" if clear else "normal")
+            _say(axes, i, j, "" if pair[7] is None else f"{100 * pair[7]:.1f}", "normal", "#59626d")
+    names = [short(data["labels"][one["m"]]) for one in entries]
+    axes.set_xticks(range(count), names, rotation=35, ha="left", rotation_mode="anchor")
+    axes.set_yticks(range(count), names)
+    axes.xaxis.tick_top()
+    axes.set_xlim(-0.5, count - 0.5)
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.tick_params(length=0, labelsize=7 if count <= 20 else 4)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: row minus column in points; below: detectable")
+    return figure
+
+
+def curves(data: dict, task: int) -> Figure | None:
+    """pass@k solid, maj@k dashed."""
+    entries = [one for one in _of(data, task) if len(one["ks"]) > 1 and one["pass"][0] is not None]
+    if not entries:
+        return None
+    many = len(entries) > len(COLOURS)
+    figure = Figure(figsize=(WIDTH, 2.3 + (0 if many else 0.14 * ((len(entries) + 2) // 2))), layout="constrained")
+    axes = figure.subplots()
+    handles = [Line2D([], [], color="black", label="pass@k"), Line2D([], [], color="black", linestyle="--", label="maj@k")]
+    for at, one in enumerate(entries):
+        colour = (RIGHT if one["lead"] else REST) if many else COLOURS[at]
+        for values, look in ((one["pass"], "o-"), (one["maj"], "o--")):
+            if None not in values:
+                axes.plot(one["ks"], values, look, color=colour, markersize=2.5, alpha=0.6 if many else 1)
+        handles += [] if many else [Line2D([], [], color=colour, label=short(data["labels"][one["m"]]))]
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(entries[0]["ks"], [str(k) for k in entries[0]["ks"]])
+    axes.minorticks_off()
+    percents(axes, "y")
+    axes.grid()
+    axes.set_xlabel("k")
+    axes.set_ylabel(f"{data['tasks'][task]['name']}: %")
+    legend(figure, handles, 2)
+    return figure
+
+
+def lengths(data: dict, task: int) -> Figure | None:
+    """Lengths of right and of wrong answers, with the limit."""
+    entries = [one for one in _of(data, task) if one["right"] or one["wrong"]]
+    if not entries:
+        return None
+    figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2, 0.24)
+    for at, one in enumerate(entries):
+        for key, side, colour in (("right", -0.2, RIGHT), ("wrong", 0.2, WRONG)):
+            if one[key]:
+                low, first, middle, third, high = one[key]
+                axes.plot([low, high], [at + side] * 2, color=colour, linewidth=0.8)
+                axes.barh(at + side, third - first, 0.26, first, color=colour, alpha=0.55, linewidth=0)
+                axes.plot([middle] * 2, [at + side - 0.15, at + side + 0.15], color="black", linewidth=1.1)
+        if one["cut"]:
+            axes.plot([one["cut"]] * 2, [at - 0.5, at + 0.5], "--", color="black", linewidth=0.8)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1024:.0f}k" if value >= 1024 else f"{value:.0f}")
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: tokens of an answer")
+    legend(figure, [Patch(color=RIGHT, alpha=0.6, label="right"), Patch(color=WRONG, alpha=0.6, label="wrong"),
+                    Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="limit")])  # fmt: skip
+    return figure
+
+
+def rates(data: dict, task: int) -> Figure | None:
+    """Cut off, silent, judged differently."""
+    entries = _of(data, task)
+    measured = [rate for rate in RATES if any(one[rate[0]] is not None for one in entries)]
+    if not measured:
+        return None
+    figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2, 0.24)
+    for number, (key, label, colour) in enumerate(measured):
+        values = [one[key] if one[key] is not None else np.nan for one in entries]
+        axes.barh(np.arange(len(entries)) + 0.25 * (number - 1), values, 0.22, color=colour, label=label)
+    axes.axvline(LIMIT, color="black", linestyle="--", linewidth=0.7)
+    percents(axes, digits=0 if axes.get_xlim()[1] > 0.1 else 1)
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: answers in %")
+    legend(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+def problems(data: dict, task: int) -> Figure | None:
+    """Solve rates, problems by difficulty."""
+    entries = [one for one in _of(data, task) if any(rate is not None for rate in one["rates"])]
+    if not entries:
+        return None
+    table = np.array([[np.nan if rate is None else rate for rate in one["rates"]] for one in entries], dtype=float)
+    figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.1)
+    axes.grid(False)
+    shown = axes.imshow(table, cmap=SEQUENTIAL, vmin=0, vmax=100, aspect="auto", interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: {table.shape[1]} problems, hardest first")
+    bar = figure.colorbar(shown, ax=axes, pad=0.02, fraction=0.05)
+    bar.set_label("solved in %")
+    bar.outline.set_visible(False)
+    return figure
+
+
+CHARTS = {"dots": dots, "pairs": pairs, "curves": curves, "lengths": lengths, "rates": rates, "problems": problems}
+
+
+def _of(data: dict, task: int) -> list[dict]:
+    return [one for one in data["entries"] if one["t"] == task]
+
+
+def _square(x: int, y: int, colour: str, alpha: float) -> Patch:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, color=colour, alpha=alpha, linewidth=0)
+
+
+def _say(axes, x: int, y: int, text: str, weight: str, colour: str = "black") -> None:
+    axes.text(x, y, text, ha="center", va="center", fontsize=6.5, fontweight=weight, color=colour)

@@ -1,0 +1,49 @@
+"""Writing figures/: every chart of every task as PDF and as PNG."""
+
+import hashlib
+import re
+import warnings
+
+import matplotlib
+
+from evalsuite.files import replacing
+from evalsuite.report.data import chart_data
+from evalsuite.report.figures.look import RC
+from evalsuite.report.load import Study
+
+
+def write_figures(study: Study) -> int:
+    """Write all charts that have something to show; returns how many."""
+    from evalsuite.report.figures.charts import CHARTS
+
+    data = chart_data(study, set())
+    written = 0
+    with matplotlib.rc_context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in a script that the font lacks
+        for task, name in enumerate(names(study.tasks)):
+            for kind, chart in CHARTS.items():
+                figure = chart(data, task)
+                if figure is not None:
+                    _save(figure, study, f"{kind}_{name}")
+                    written += 1
+    return written
+
+
+def names(tasks: list[str]) -> list[str]:
+    """File names of tasks, told apart by a hash where two would be the same.
+
+    >>> names(["gpqa:diamond", "gpqa/diamond"])
+    ['gpqa-diamond', 'gpqa-diamond-1af4df']
+    """
+    found: list[str] = []
+    for task in tasks:
+        plain = re.sub(r"[^A-Za-z0-9._]+", "-", task)[:60].strip(".-") or "task"
+        ending = hashlib.sha256(task.encode("utf-8", "replace")).hexdigest()[:6]
+        found.append(plain if plain not in found else f"{plain}-{ending}")
+    return found
+
+
+def _save(figure, study: Study, name: str) -> None:
+    for kind, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+        with replacing(study.folder / "figures" / f"{name}.{kind}", "wb", sync=False) as stream:
+            figure.savefig(stream, format=kind, metadata=metadata)
