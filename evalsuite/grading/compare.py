@@ -29,7 +29,8 @@ def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
         return False
     declared = declared_letters(gold) | declared_letters(answer)
     periodic = mentions(gold, ("con", "pi")) and mentions(answer, ("con", "pi"))
-    if not (periodic and only | other <= _RUNNING) and not (only | other) & declared:
+    constant = only | other == {"C", "c"}  # of an integral
+    if not constant and not (periodic and only | other <= _RUNNING) and not (only | other) & declared:
         return False
     return _same(gold, substituted(answer, ("sym", *other), ("sym", *only)), tolerance)
 

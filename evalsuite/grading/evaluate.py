@@ -30,6 +30,8 @@ from evalsuite.grading.elementary import apply
 Node = tuple
 
 POINTS = 5
+INNER_POINTS = (5, 6, 7, 8)  # all letters in (0, 1), for what is real nowhere else
+_RANGES = ((Fraction(1, 10), 1), (1, 3), (-3, Fraction(-1, 5)), (Fraction(1, 5), 3), (3, 11), (0, 1))
 _MOST_TERMS = 300  # of a sum that is added up
 _INTEGERS = frozenset("nmkNMKjl")
 
@@ -122,7 +124,7 @@ def _letter(name: str, point: int) -> Fraction:
     share = Fraction(raw % 9973 + 1, 9991)
     if name in _INTEGERS or name[:2] in ("n_", "k_", "m_"):
         return Fraction(2 + 5 * point + raw % 5)
-    low, high = ((Fraction(1, 10), 1), (1, 3), (-3, Fraction(-1, 5)), (Fraction(1, 5), 3), (3, 11))[point]
+    low, high = _RANGES[min(point, POINTS)]
     drawn = low + (high - low) * share
     return -drawn if point == 3 and raw >> 20 & 1 else drawn
 

@@ -58,7 +58,10 @@ def _by_name(ones: list[Node], twos: list[Node], same: Same) -> bool:
     left, right = [head(one) for one in ones], [head(two) for two in twos]
     if all(left) and len(set(left)) == len(left) > 1 and set(left) == set(right):
         return all(same(one, twos[right.index(name)]) for name, one in zip(left, ones, strict=True))
-    if named_apart(left) or named_apart(right):  # x = 1, y = 2 for 1, 2
+    told = any(
+        part[0] == "label" and len(part[1].split()) > 2 for part in (*ones, *twos)
+    )  # a sentence says which is which
+    if told or named_apart(left) or named_apart(right):  # x = 1, y = 2 for 1, 2
         return _in_order(ones, twos, same)
     return _in_any_order(ones, twos, same)
 

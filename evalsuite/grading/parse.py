@@ -192,7 +192,7 @@ class Parser(Heads, Atoms):
         kind, value = token
         if kind not in ("text", "word") or value.lower() in ("and", "or") or value.lower() in CONDITIONS:
             return False
-        if value == "in" and kind == "text" and (self.peek(1) is None or self.peek(1) == ("op", ",")):
+        if value == "in" and kind == "text" and (self.peek(1) is None or self.peek(1)[1] in (",", "^")):
             return True
         if value == "min" and (self.peek(1) or ("op", ""))[1] not in ("(", "{", "_", "[", "{{"):
             return True

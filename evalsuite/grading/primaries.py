@@ -95,7 +95,9 @@ class Primaries:
 
     def word(self, kind: str, value: str) -> Node:
         """A function, a constant, a letter, a product of letters, or words."""
-        if value in FUNCTIONS and not (kind == "text" and value in ("min", "max") and self.peek() is None):
+        if value in ("min", "max") and (self.peek() or ("", ""))[1] in ("", "=", ":"):
+            return ("text", value)
+        if value in FUNCTIONS:
             return self.function(value)
         if value in CONSTANTS and (kind == "word" or len(value) > 1 or value in "ei"):
             return ("con", CONSTANTS[value])

@@ -1,10 +1,11 @@
 """When two single values are the same: exactly, as a rounded decimal, in other units, as percent, as angle."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from evalsuite.grading import units
-from evalsuite.grading.arithmetic import Undecidable, close, is_real, structure
-from evalsuite.grading.evaluate import POINTS, letters, mentions, substituted, value
+from evalsuite.grading.arithmetic import Undecidable, Value, close, is_real, structure
+from evalsuite.grading.evaluate import INNER_POINTS, POINTS, letters, mentions, substituted, value
 from evalsuite.grading.peeled import Node, Peeled, peel, scaled, without_units
 from evalsuite.grading.phrases import droppable
 from evalsuite.grading.rounding import rounded, tolerated
@@ -112,14 +113,23 @@ def same_value(gold: Node, answer: Node, tolerance: float | None = None) -> bool
 
 def same_function(gold: Node, answer: Node) -> bool:
     """Agreement at several points: at the real ones where there are at least two, else at the complex ones."""
-    real, complex_ = [], []
-    for point in range(POINTS):
-        try:
-            left, right = value(gold, point), value(answer, point)
-        except Undecidable:
-            continue
-        (real if is_real(left) and is_real(right) else complex_).append((left, right))
-    pairs = real if len(real) >= 2 else real + complex_
+    pairs = _values(gold, answer, range(POINTS))
+    real = [pair for pair in pairs if is_real(pair[0]) and is_real(pair[1])]
+    if len(real) < 2:
+        inner = _values(gold, answer, INNER_POINTS)
+        real += [pair for pair in inner if is_real(pair[0]) and is_real(pair[1])]
+    pairs = real if len(real) >= 2 else pairs
     if not pairs:
         return structure(gold) == structure(answer)
     return all(close(left, right) for left, right in pairs)
+
+
+def _values(gold: Node, answer: Node, points: Iterable[int]) -> list[tuple[Value, Value]]:
+    """Both values at each point where both have one."""
+    found = []
+    for point in points:
+        try:
+            found.append((value(gold, point), value(answer, point)))
+        except Undecidable:
+            continue
+    return found

@@ -127,6 +127,8 @@ def _states(sentence: list[str], short: list[str], written: str) -> bool:
     before, after = sentence[: -len(short)], sentence[-len(short) :]
     if after == short and before[-1] in _COPULA:
         return True
+    if sentence[: len(short)] == short and len(short) > 1 and sentence[len(short)].endswith(("ed", "s")):
+        return True
     name = re.match(r"\W*(?:The\s+)?([A-Z]\w*)", written)
     if (
         not name
