@@ -1,12 +1,16 @@
 """How to ask the server: its model's name, whether it streams, and the key, which is never written anywhere."""
 
 import argparse
+import base64
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from evalsuite.engine.client import Endpoint, generated_tokens
+from evalsuite.engine.client import Endpoint
+from evalsuite.engine.health import counters
 from evalsuite.engine.server import Server
 from evalsuite.errors import RunError, UserError
 from evalsuite.provenance import without_credentials
@@ -23,21 +27,39 @@ async def open_endpoint(
         async with aiohttp.ClientSession(connector=server.connector()) as session:
             version = await _get(session, f"{server.base_url}/version", {})
         return Endpoint(server.base_url, sweep.engine.served_name, eos_texts=eos_texts), (version or {}).get("version")
-    base_url = args.base_url.rstrip("/").removesuffix("/v1")
-    endpoint = Endpoint(base_url, sweep.model.source, sweep.chat, api_key=os.environ.get(args.api_key_env) or None)
+    endpoint = Endpoint(
+        address(args.base_url), sweep.model.source, sweep.chat, eos_texts=eos_texts,
+        authorization=authorization(args.base_url, os.environ.get(args.api_key_env)),
+    )  # fmt: skip
     async with aiohttp.ClientSession() as session:
-        models = await _get(session, f"{base_url}/v1/models", endpoint.headers, must=True)
-        version = await _get(session, f"{base_url}/version", endpoint.headers) or {}
-        counted = await generated_tokens(session, endpoint) is not None
+        models = await _get(session, f"{endpoint.base_url}/v1/models", endpoint.headers, must=True)
+        version = await _get(session, f"{endpoint.base_url}/version", endpoint.headers)
+        counted = await counters(session, endpoint) is not None
     name = args.served_model or _served_name(models, sweep.model.source)
-    return Endpoint(
-        base_url, name, sweep.chat, stream=not counted, api_key=endpoint.api_key, eos_texts=eos_texts
-    ), version.get("version")
+    return replace(endpoint, model=name, stream=not counted), version.get("version") if version else None
+
+
+def address(base_url: str) -> str:
+    """The server's address: --base_url without credentials and without the /v1 that many write.
+
+    >>> address("https://me:secret@host:1/api/v1/")
+    'https://host:1/api'
+    """
+    return without_credentials(base_url).rstrip("/").removesuffix("/v1")
+
+
+def authorization(base_url: str, key: str | None) -> str | None:
+    """The header's value: the URL's own user and password before the key, which may be meant for another server."""
+    parts = urlsplit(base_url)
+    if parts.username is None:
+        return f"Bearer {key}" if key else None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def _served_name(models: Any, wanted: str) -> str:
     """The server's name for the model: the same, else the only one it has."""
-    entries = models.get("data") if isinstance(models, dict) else None
+    entries = models.get("data") if models else None
     names = [entry.get("id") for entry in entries or [] if isinstance(entry, dict)]
     if wanted in names or not names:
         return wanted
@@ -47,14 +69,16 @@ def _served_name(models: Any, wanted: str) -> str:
 
 
 async def _get(session: aiohttp.ClientSession, url: str, headers: dict[str, str], must: bool = False) -> Any:
+    """A page's JSON, None where it has none. With `must` a server that cannot be reached is a RunError."""
     try:
         async with session.get(url, headers=headers, timeout=aiohttp.ClientTimeout(20)) as response:
             if must and response.status in (401, 403):
-                raise RunError(
-                    f"{without_credentials(url)} refuses the key ({response.status}); set the key's variable"
-                )
-            return await response.json(content_type=None) if response.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        if must:
-            raise RunError(f"cannot reach {without_credentials(url)}: {error}; is the server running?") from error
+                raise RunError(f"{url} refuses the key ({response.status}); set the variable that --api_key_env names")
+            value = await response.json(content_type=None) if response.status == 200 else None
+    except ValueError:
         return None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        if must:
+            raise RunError(f"cannot reach {url}: {error}; is the server running?") from error
+        return None
+    return value if isinstance(value, dict) else None

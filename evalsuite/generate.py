@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from evalsuite.engine.client import Client, Endpoint, RefusedError, TransientError, generated_tokens
+from evalsuite.culprits import Culprits
+from evalsuite.engine.client import Client, Endpoint, RefusedError, TransientError, unsendable
+from evalsuite.engine.health import answers
+from evalsuite.engine.health import counters as counters_of
 from evalsuite.engine.server import EngineDied, Server
 from evalsuite.errors import RunError
 from evalsuite.files import printable
@@ -16,6 +18,8 @@ from evalsuite.journal import Completion
 from evalsuite.schedule import Item, Queue
 
 WATCH_SECONDS = 2.0
+SETTLE_SECONDS = 0.5  # between a broken connection and the question what became of the server
+FIRST_PAUSE = 0.5  # before a restart; doubled with every death in a row that brought nothing
 BROKEN_AFTER = 20  # completions that are looked at before a model is called broken
 BROKEN_SHARE = 0.9
 TRIES = 3  # of a request whose connection broke, each with the client's own retries
@@ -73,16 +77,15 @@ class Generation:
         self.request_seconds = request_seconds
         self.counters = Counters()
         self.in_flight: dict[int, Item] = {}
-        self.suspects: list[list[Item]] = []  # groups that run alone, to find a request that kills the engine
-        self._barren = 0  # restarts in a row without a completion
+        self.culprits = Culprits(limits.restarts)
+        self._asked, self._refused = len(queue), 0
         self._said: set[str] = set()
         self._last_token = time.monotonic()
 
     async def run(self) -> None:
         """Return when every item is finished or failed. Raises RunError when the engine cannot be kept alive."""
-        while self.suspects or self.in_flight or len(self.queue):
-            source = queue_of(self.suspects.pop()) if self.suspects else self.queue
-            had = self.counters.completions
+        while self.culprits.groups or len(self.queue):
+            source = self.culprits.next_group() or self.queue
             try:
                 await self._serve(source)
             except BaseExceptionGroup as group:
@@ -90,8 +93,8 @@ class Generation:
                 if not isinstance(error, EngineDied | Stalled):
                     raise error from None
                 if source is not self.queue and len(source):
-                    self.suspects.append(source.rest())
-                await self._after_death(error, self.counters.completions > had)
+                    self.culprits.groups.append(source.rest())
+                await self._after_death(error)
 
     async def _serve(self, source: Queue) -> None:
         """Ask for all of `source` over one life of the server. Raises an exception group when that ends."""
@@ -119,33 +122,70 @@ class Generation:
 
     async def _ask(self, client: Client, source: Queue, item: Item) -> None:
         try:
-            completion = await client.complete(item.request, item.configuration, retry=self.server is None)
+            completion = await self._complete(client, item)
         except RefusedError as error:
-            self.fail(item, str(error))
+            self._after_refusal(item, error)
         except TransientError as error:
-            await self._after_failure(source, item, error)
+            await self._after_failure(client, source, item, error)
         else:
-            self._count(completion)
             self.finish(item, completion)
+            self._count(completion)
         self.counters.retries = client.retries
 
-    async def _after_failure(self, source: Queue, item: Item, error: TransientError) -> None:
-        """A broken connection: the engine's death, or this request's own bad luck."""
-        if self.server is not None:
-            await asyncio.sleep(1.0)  # a dying engine drops connections before its process ends
-            if not self.server.alive:
+    async def _complete(self, client: Client, item: Item) -> Completion:
+        """Ask; where a server refuses the very first requests, ask it with OpenAI's own fields alone."""
+        strict, worked = client.endpoint.strict, self.counters.completions
+        try:
+            return await client.complete(item.request, item.configuration, retry=self.server is None)
+        except RefusedError as error:
+            if strict or error.status not in (400, 422) or unsendable(item.configuration) or self.server:
+                raise
+            if worked and not client.endpoint.strict:  # it took those fields before: this request is the matter
+                raise
+            completion = await client.complete(item.request, item.configuration, strict=True)
+            self._say_once(f"the server refuses vLLM's fields ({error}); it is sent OpenAI's own alone")
+            self.endpoint = client.endpoint = replace(self.endpoint, strict=True)
+            return completion
+
+    def _after_refusal(self, item: Item, error: RefusedError) -> None:
+        """Set one request aside; stop where the server refuses them all."""
+        where, worked = self.endpoint.base_url, self.counters.completions > 0
+        if error.status in (401, 402) or (error.status in (403, 404, 405) and not worked):
+            raise RunError(f"{where} refuses to answer: {error}; check the key's variable, --base_url, --served_model")
+        self._refused += 1
+        if not worked and self._refused >= min(BROKEN_AFTER, self._asked):
+            flag = unsendable(item.configuration)
+            hint = f"; does it know {flag}?" if flag else ""
+            raise RunError(f"{where} refuses every request: {error}{hint}")
+        self.fail(item, str(error))
+
+    async def _after_failure(self, client: Client, source: Queue, item: Item, error: TransientError) -> None:
+        """A broken connection: the engine's death, a server that is away, or this request's own bad luck."""
+        await asyncio.sleep(SETTLE_SECONDS)  # a dying engine drops connections before its process ends
+        while not await answers(client.session, self.endpoint):
+            if self.server is not None and not self.server.alive:
                 raise self.server.death()
-        item.tries += 1
+            self._check_silence(f"the server does not answer: {error}")
+            await asyncio.sleep(SETTLE_SECONDS)
+        if error.status != 429:  # a busy server is waited for as long as it gives anything at all
+            item.tries += 1
         if item.tries >= TRIES:
             self.fail(item, str(error))
         else:
+            self._check_silence(str(error))
             source.put_back([item])
+
+    def _check_silence(self, reason: str) -> None:
+        silent = time.monotonic() - self._last_token
+        if silent > self.limits.stall_seconds:
+            raise Stalled(f"no token from any request for {silent:.0f} s ({reason})")
 
     def _count(self, completion: Completion) -> None:
         counters = self.counters
         counters.completions += 1
         counters.tokens += completion.output_tokens
         counters.empty_or_cut += completion.finish_reason == "length" or not completion.text.strip()
+        self.culprits.progress()
         self._last_token = time.monotonic()
         broken = counters.empty_or_cut >= BROKEN_SHARE * BROKEN_AFTER
         if counters.completions == BROKEN_AFTER and broken and not self.limits.allow_broken:
@@ -161,61 +201,45 @@ class Generation:
             await asyncio.sleep(WATCH_SECONDS)
             if self.server is not None and not self.server.alive:
                 raise self.server.death()
-            sums = await generated_tokens(session, self.endpoint)
+            sums = await counters_of(session, self.endpoint)
             if sums is not None:
                 self.counters.engine_tokens = sums["generation"]
                 self.counters.running, self.counters.waiting = sums.get("running"), sums.get("waiting")
                 if sums["generation"] != before:
                     before, self._last_token = sums["generation"], time.monotonic()
-            silent = time.monotonic() - self._last_token
-            if silent > self.limits.stall_seconds and (self.server or self.endpoint.stream or sums is not None):
-                raise Stalled(f"no token from any request for {silent:.0f} s")
+            self._check_silence("it hangs")
 
-    async def _after_death(self, error: BaseException, progressed: bool) -> None:
+    async def _after_death(self, error: BaseException) -> None:
         """Put back what was in flight, find out who kills the engine, start it again after a growing pause."""
         lost = list(self.in_flight.values())
         self.in_flight.clear()
-        self._say_once(str(error))
+        self._say_once(f"engine: {error}")
         if self.server is None:
-            raise RunError(f"the server at {self.endpoint.base_url} hangs: {error}; finished completions are kept")
-        self._sort_out(lost)
-        self._barren = 0 if progressed else self._barren + 1
-        if self._barren > self.limits.restarts:
-            raise RunError(f"the engine died {self._barren} times in a row without a completion; {_first_line(error)}")
-        await asyncio.sleep(min(60.0, 0.5 * 2**self._barren))
-        self.counters.restarts += 1
-        self.server.launch()
-        try:
-            await self.server.ready()
-        except EngineDied as again:
-            await self._after_death(again, False)
+            raise RunError(f"the server at {self.endpoint.base_url}: {error}; finished completions are kept")
+        if (culprit := self.culprits.sort_out(lost, self.queue)) is not None:
+            self.fail(culprit, f"it alone killed the engine twice: {_first_line(error)}")
+        await self._restart(error)
 
-    def _sort_out(self, lost: list[Item]) -> None:
-        """Once dead: ask again. Twice dead with it: halve the suspects and run them apart until one stands alone."""
-        for item in lost:
-            item.deaths += 1
-        alone = lost[0] if len(lost) == 1 else None
-        if alone is not None:
-            alone.deaths_alone += 1
-            if alone.deaths_alone >= 2:
-                self.fail(alone, "it alone killed the engine twice")
-                return
-        suspects = [item for item in lost if item.deaths >= 2]
-        self.queue.put_back(item for item in lost if item.deaths < 2)
-        half = (len(suspects) + 1) // 2
-        self.suspects += [part for part in (suspects[half:], suspects[:half]) if part]
+    async def _restart(self, error: BaseException) -> None:
+        while True:
+            if self.culprits.engine_is_broken:
+                raise RunError(f"the engine dies again and again without a completion; {_first_line(error)}")
+            await asyncio.to_thread(self.server.stop)
+            await asyncio.sleep(min(60.0, FIRST_PAUSE * 2**self.culprits.barren))
+            self.counters.restarts += 1
+            self.server.launch()
+            try:
+                return await self.server.ready()
+            except EngineDied as again:
+                error = again
+                self.culprits.barren += 1
+                self._say_once(f"engine: {error}")
 
     def _say_once(self, reason: str) -> None:
         first = reason.splitlines()[0]
         if first not in self._said:
             self._said.add(first)
-            self.say("engine: " + "\n".join(printable(line, 400) for line in reason.splitlines()))
-
-
-def queue_of(items: list[Item]) -> Queue:
-    """A queue of one group."""
-
-    return Queue(deque([items]))
+            self.say("\n".join(printable(line, 400) for line in reason.splitlines()))
 
 
 def _most_telling(group: BaseExceptionGroup) -> BaseException:

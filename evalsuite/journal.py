@@ -10,9 +10,9 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from evalsuite.errors import RunError
 
@@ -50,7 +50,8 @@ class Journal:
         self.folder = folder
         self.live, self.packed = folder / LIVE, folder / PACKED
         self.torn = 0  # torn lines dropped
-        self._stream: BinaryIO | None = None
+        self._handle = -1
+        self._end = 0  # of the last whole line
 
     def read(self) -> Iterator[Completion]:
         """Every whole completion, the packed ones first; of two with one key the first counts."""
@@ -63,46 +64,62 @@ class Journal:
     def _lines(self) -> Iterator[Completion]:
         self.torn = 0
         for path in (self.packed, self.live):
-            if not path.exists():
+            try:
+                with _open(path) as stream:
+                    for line in stream:
+                        if (completion := parse(line)) is None:
+                            self.torn += 1
+                        else:
+                            yield completion
+            except FileNotFoundError:
                 continue
-            with _open(path) as stream:
-                for line in stream:
-                    if (completion := parse(line)) is None:
-                        self.torn += 1
-                    else:
-                        yield completion
+            except OSError as error:
+                reason = error.strerror or str(error).splitlines()[0]
+                raise RunError(
+                    f"cannot read {path}: {reason}; mend it, or move its folder away to start it afresh"
+                ) from error
 
     def append(self, completion: Completion) -> None:
-        """Write one completion and hand it to the operating system at once."""
+        """Write one completion and hand it to the operating system at once; a line goes in whole or not at all."""
         line = json.dumps(asdict(completion), ensure_ascii=True, separators=(",", ":")) + "\n"
+        rest = memoryview(line.encode("ascii"))
         try:
-            if self._stream is None:
-                self._stream = self._open_for_append()
-            self._stream.write(line.encode("ascii"))
-            self._stream.flush()
+            if self._handle < 0:
+                self._open_for_append()
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+            self._end += len(line)
         except OSError as error:
+            self._take_back()
             raise RunError(
-                f"cannot write {self.live}: {error.strerror}; free the disk, then run again to go on"
+                f"cannot write {self.live}: {error.strerror}; make room for it, then run again to go on"
             ) from error
 
-    def _open_for_append(self) -> BinaryIO:
+    def _open_for_append(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         cut_torn_tail(self.live)
-        return self.live.open("ab")
+        self._handle = os.open(self.live, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._end = os.fstat(self._handle).st_size
+
+    def _take_back(self) -> None:
+        """Remove the part of a line that a full disk still took."""
+        if self._handle >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, self._end)
 
     def sync(self) -> None:
         """Force what was appended onto the disk."""
-        stream = self._stream  # the syncing thread meets a journal that is being closed
-        if stream is not None:
-            with contextlib.suppress(ValueError):  # closed meanwhile, and closing syncs
-                os.fsync(stream.fileno())
+        handle = self._handle  # the syncing thread meets a journal that is being closed
+        if handle >= 0:
+            with contextlib.suppress(OSError):  # closed meanwhile, and closing syncs; a bad disk fails the next append
+                os.fsync(handle)
 
     def close(self) -> None:
         """Sync and close; a later append opens the file again."""
-        if self._stream is not None:
+        if self._handle >= 0:
             self.sync()
-            self._stream.close()
-            self._stream = None
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def pack(self) -> str:
         """Fold the live file into the compressed one (about a fifth of the size); returns the packed file's name."""
@@ -111,14 +128,22 @@ class Journal:
         if not self.live.exists():
             return PACKED
         temporary = self.packed.with_name(f".{PACKED}.new")
-        with pa.output_stream(temporary, compression="zstd") as sink:
-            for completion in self.read():
-                sink.write((json.dumps(asdict(completion), separators=(",", ":")) + "\n").encode("ascii"))
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(self.packed)
-        self.live.unlink()
+        try:
+            with pa.output_stream(temporary, compression="zstd") as sink:
+                for completion in self.read():
+                    sink.write((json.dumps(asdict(completion), separators=(",", ":")) + "\n").encode("ascii"))
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(self.packed)
+            self.live.unlink()
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise RunError(f"cannot write {self.packed}: {error.strerror or error}; make room for it") from error
         return PACKED
+
+
+_TYPES: dict[str, Any] = {"problem": str, "sample": int, "text": str, "finish_reason": str, "prompt_tokens": int,
+                          "output_tokens": int}  # fmt: skip
 
 
 def parse(line: bytes) -> Completion | None:
@@ -127,8 +152,11 @@ def parse(line: bytes) -> Completion | None:
         return None
     try:
         value = json.loads(line)
-        return Completion(**value | {"token_ids": tuple(value.get("token_ids", ()))})
-    except (ValueError, TypeError, AttributeError):
+        if not all(isinstance(value[name], kind) for name, kind in _TYPES.items()):
+            return None
+        known = {field.name: value[field.name] for field in fields(Completion) if field.name in value}
+        return Completion(**known | {"token_ids": tuple(value.get("token_ids", ()))})
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
 
 

@@ -1,7 +1,8 @@
 """One holder an experiment, on NFS too: a lock is a file linked into place, kept fresh by its holder.
 
-`link` is atomic on NFS where `flock` may not be. A holder on this host is alive if its process is; one on another
-host if its file's time still moves. A dead holder's lock is taken over.
+`link` is atomic on NFS where `flock` may not be. A holder on this machine is alive if its process is; one elsewhere
+(another host, another container) if its file's time still moves, by the file server's clock. A dead holder's lock is
+taken over.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import Any
 from evalsuite.errors import RunError
 
 NAME = ".lock"
+TAKEOVER = ".lock.takeover"  # who may remove a dead holder's lock
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 90.0
 
@@ -30,12 +32,21 @@ def process_start(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
+def machine() -> str:
+    """What tells machines apart whose processes cannot see each other: this boot, this container's process numbers."""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    return socket.gethostname()
+
+
 class Locks:
     """The locks that this process holds. `held_list`, the supervisor's, names them for cleaning after a kill."""
 
     def __init__(self, held_list: Path | None = None) -> None:
         pid = os.getpid()
-        self.me = {"host": socket.gethostname(), "pid": pid, "start": process_start(pid), "id": uuid.uuid4().hex}
+        self.me = {"host": socket.gethostname(), "machine": machine(), "pid": pid, "start": process_start(pid)}
+        self.me["id"] = uuid.uuid4().hex
         self.held: set[Path] = set()
         self._held_list = held_list
         self._guard = threading.Lock()
@@ -49,58 +60,79 @@ class Locks:
         mine = folder / f"{NAME}.{self.me['id']}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._note(path, add=True)  # before it is there, so that a kill at any moment leaves nothing behind
             mine.write_text(json.dumps(self.me))
             try:
-                return self._take(path, mine)
+                holder = self._take(path, mine)
             finally:
                 mine.unlink(missing_ok=True)
         except OSError as error:
-            raise RunError(f"cannot lock {folder}: {error.strerror}; is it a folder that can be written?") from error
+            self._note(path, add=False)
+            raise RunError(
+                f"cannot lock {folder}: {error.strerror}; it must be a folder that can be written"
+            ) from error
+        if holder is not None:
+            self._note(path, add=False)
+        return holder
 
     def _take(self, path: Path, mine: Path) -> str | None:
         for _ in range(3):
             try:
                 os.link(mine, path)
+                return None
             except FileExistsError:
                 holder = _read(path)
-                if holder is not None and self._alive(holder, path):
+                if holder == self.me:  # NFS may report an error for a link that it made
+                    return None
+                if holder is not None and self._alive(holder, path, mine):
                     return f"{holder.get('host')}, process {holder.get('pid')}"
-                self._remove_stale(path, holder)
-                continue
-            self._note(path, add=True)
-            return None
+                self._remove_dead(path, mine)
         return "another process that is taking it over"
 
-    def _alive(self, holder: dict[str, Any], path: Path) -> bool:
-        if holder.get("host") == self.me["host"]:
-            return process_start(int(holder.get("pid", 0))) == holder.get("start")
+    def _alive(self, holder: dict[str, Any], path: Path, mine: Path) -> bool:
+        if holder.get("machine") == self.me["machine"]:
+            began = process_start(holder["pid"]) if isinstance(holder.get("pid"), int) else None
+            return began is not None and began == holder.get("start")
         with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime < STALE_SECONDS
+            os.utime(mine)
+            return mine.stat().st_mtime - path.stat().st_mtime < STALE_SECONDS
         return False
 
-    def _remove_stale(self, path: Path, seen: dict[str, Any] | None) -> None:
-        """Move a dead holder's lock away; if a third process was quicker, its lock is put back."""
-        aside = path.with_name(f"{NAME}.stale.{self.me['id']}")
-        with contextlib.suppress(OSError):
-            os.rename(path, aside)
-            if _read(aside) != seen:
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, path)
-            aside.unlink()
+    def _remove_dead(self, path: Path, mine: Path) -> None:
+        """Remove a dead holder's lock, if nobody else is at it: of two, the slower would remove the quicker's own."""
+        guard = path.with_name(TAKEOVER)
+        try:
+            os.link(mine, guard)
+        except FileExistsError:
+            admitted = _read(guard)
+            if admitted is not None and not self._alive(admitted, guard, mine):  # killed in the middle of it
+                guard.unlink(missing_ok=True)
+            time.sleep(0.02)
+            return
+        try:
+            holder = _read(path)  # anew: it may be a living one's by now
+            if holder is not None and not self._alive(holder, path, mine):
+                path.unlink(missing_ok=True)
+        finally:
+            guard.unlink(missing_ok=True)
 
     def _note(self, path: Path, add: bool) -> None:
-        with self._guard:
+        """Keep the supervisor's list: our id, then the locks. A list that cannot be written costs a stale lock."""
+        with self._guard, contextlib.suppress(OSError):
             (self.held.add if add else self.held.discard)(path)
             if self._held_list is not None:
-                self._held_list.write_text("\0".join(str(held.resolve()) for held in self.held), encoding="utf-8")
+                lines = [self.me["id"], *(str(held.resolve()) for held in self.held)]
+                self._held_list.write_text("\0".join(lines), encoding="utf-8", errors="surrogateescape")
 
     def release(self, folder: Path) -> None:
-        """Give a folder's lock back, if it is still ours."""
+        """Give a folder's lock back, if it is still ours; a folder that stayed empty goes with it."""
         path = folder / NAME
         if path in self.held:
             holder = _read(path)
-            if holder is not None and holder.get("id") == self.me["id"]:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a disk that refuses leaves a lock that the next run takes over
+                if holder == self.me:
+                    path.unlink(missing_ok=True)
+                folder.rmdir()
             self._note(path, add=False)
 
     def release_all(self) -> None:
@@ -118,8 +150,11 @@ class Locks:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """Whose lock it is; None where there is none, nobody's ({}) where it is damaged: then its age alone tells."""
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return value if isinstance(value, dict) else None
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -3,29 +3,36 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from evalsuite.errors import UserError
 from evalsuite.identity import Configuration
 from evalsuite.journal import Completion
 
 # What a strict server may not know, with the value that leaves sampling as it is without the field.
 NEUTRAL: dict[str, Any] = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
-PRIVATE = ("return_token_ids", "skip_special_tokens")  # vLLM's own; never change what is generated
 RETRIED = (408, 409, 425, 429, 500, 502, 503, 504)
-MAX_LINE = 64 << 20
+UNFINISHED = ("abort", "error")  # vLLM's reasons where it was stopped in the middle of an answer
+LONGEST_WAIT = 120.0  # seconds that a server's Retry-After is heeded
 
 
 class TransientError(Exception):
-    """A failure that may pass: a dropped connection, a timeout, 429 or 5xx."""
+    """A failure that may pass: a dropped connection, a timeout, 429 or 5xx. `wait`: seconds the server asks for."""
+
+    def __init__(self, message: str, status: int = 0, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.wait = status, wait
 
 
 class RefusedError(Exception):
     """The server refuses this very request (another 4xx): asking again would not help."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Endpoint:
     chat: bool = False
     strict: bool = False
     stream: bool = False
-    api_key: str | None = field(repr=False, default=None)
+    authorization: str | None = field(repr=False, default=None)
     eos_texts: tuple[str, ...] = ()
     attempts: int = 6
 
@@ -59,7 +66,7 @@ class Endpoint:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return {"Authorization": self.authorization} if self.authorization else {}
 
 
 def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> dict[str, Any]:
@@ -85,18 +92,18 @@ def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> 
     if not endpoint.chat:
         return fields | {"prompt": list(request.prompt_ids)}
     fields["messages"] = list(request.messages)
-    if (kwargs := json.loads(configuration.chat_template_kwargs)) and not endpoint.strict:
+    if kwargs := json.loads(configuration.chat_template_kwargs):
         fields["chat_template_kwargs"] = kwargs
     return fields
 
 
-def check_strict(configuration: Configuration) -> None:
-    """Raise UserError when a strict server is to be asked for sampling it cannot do."""
+def unsendable(configuration: Configuration) -> str | None:
+    """The flag that a server which knows only OpenAI's fields cannot be told; None where there is none."""
     for name, neutral in NEUTRAL.items():
         if getattr(configuration, name) != neutral:
-            raise UserError(
-                f"the server knows only OpenAI's fields, so --{name} {getattr(configuration, name)} cannot be sent"
-            )
+            return f"--{name} {getattr(configuration, name)}"
+    kwargs = configuration.chat_template_kwargs
+    return f"--chat_template_kwargs '{kwargs}'" if configuration.endpoint == "chat" and json.loads(kwargs) else None
 
 
 class Client:
@@ -110,33 +117,38 @@ class Client:
         self.on_tokens: Callable[[int], None] = lambda count: None
         self.retries = 0
 
-    async def complete(self, request: Request, configuration: Configuration, *, retry: bool = True) -> Completion:
+    async def complete(
+        self, request: Request, configuration: Configuration, *, retry: bool = True, strict: bool = False
+    ) -> Completion:
         """One completion. Raises TransientError after the last try, RefusedError at once."""
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(self.endpoint.attempts if retry else 1),
-            wait=wait_random_exponential(multiplier=0.5, max=30),
+            wait=_wait,
             before_sleep=self._count,
             reraise=True,
         )
-        return await attempts(self._ask, request, configuration)
+        endpoint = replace(self.endpoint, strict=strict or self.endpoint.strict)
+        return await attempts(self._ask, request, configuration, endpoint)
 
     def _count(self, state: RetryCallState) -> None:
         self.retries += 1
 
-    async def _ask(self, request: Request, configuration: Configuration) -> Completion:
+    async def _ask(self, request: Request, configuration: Configuration, endpoint: Endpoint) -> Completion:
         began = time.time()
-        fields = body(request, configuration, self.endpoint)
+        fields = body(request, configuration, endpoint)
         try:
             async with self.session.post(
-                self.endpoint.url, json=fields, headers=self.endpoint.headers, timeout=self.timeout
+                endpoint.url, json=fields, headers=endpoint.headers, timeout=self.timeout
             ) as response:
                 if response.status != 200:
-                    raise await _failure(response)
-                answer = await (self._streamed(response) if self.endpoint.stream else _json(response))
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+                    raise await _failure(response, endpoint)
+                answer = await (self._streamed(response) if endpoint.stream else response.json(content_type=None))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TransientError(f"{type(error).__name__}: {error}") from error
-        return _completion(request, answer, self.endpoint, began)
+        except ValueError as error:
+            raise TransientError(f"the server's answer is not JSON: {error}") from error
+        return _completion(request, answer, endpoint, began)
 
     async def _streamed(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
         """Put a streamed answer together; fields as an unstreamed one has them."""
@@ -148,11 +160,24 @@ class Client:
             if not line.startswith(b"data:") or line.strip() == b"data: [DONE]":
                 continue
             event = json.loads(line[5:])
+            if event.get("error"):
+                raise TransientError(f"the server broke off its answer: {str(event['error'])[:400]}")
             merged["usage"] = event.get("usage") or merged.get("usage")
             for part in event.get("choices") or []:
                 _merge(choice, part)
                 self.on_tokens(len(part.get("token_ids") or ()) or 1)
+        if not choice.get("finish_reason"):
+            raise TransientError("the server's stream ended in the middle of an answer")
         return merged
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next try: growing and random, and at least as long as the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    return max(_backoff(state), min(getattr(error, "wait", 0.0), LONGEST_WAIT))
 
 
 def _merge(choice: dict[str, Any], part: dict[str, Any]) -> None:
@@ -164,20 +189,15 @@ def _merge(choice: dict[str, Any], part: dict[str, Any]) -> None:
     choice["finish_reason"] = part.get("finish_reason") or choice.get("finish_reason")
 
 
-async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    raw = await response.read()
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise TransientError(f"the server's answer is not JSON: {error}") from error
-
-
-async def _failure(response: aiohttp.ClientResponse) -> Exception:
+async def _failure(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Exception:
     text = (await response.text(errors="replace"))[:400]
+    if endpoint.authorization:  # some servers quote the key that they refuse
+        text = text.replace(endpoint.authorization.partition(" ")[2], "***")
     message = f"HTTP {response.status}: {text}"
-    if response.status in RETRIED:
-        return TransientError(message)
-    return RefusedError(message)
+    if response.status in RETRIED and "insufficient_quota" not in text:
+        asked = response.headers.get("Retry-After", "")
+        return TransientError(message, response.status, float(asked) if asked.isdecimal() else 0.0)
+    return RefusedError(message, response.status)
 
 
 def _completion(request: Request, answer: dict[str, Any], endpoint: Endpoint, began: float) -> Completion:
@@ -187,6 +207,8 @@ def _completion(request: Request, answer: dict[str, Any], endpoint: Endpoint, be
         text = (message.get("content") if endpoint.chat else choice.get("text")) or ""
     except (KeyError, IndexError, AttributeError, TypeError) as error:
         raise TransientError(f"the server's answer has no choices: {str(answer)[:200]}") from error
+    if choice.get("finish_reason") in UNFINISHED:
+        raise TransientError(f"the server broke off its answer: finish_reason {choice['finish_reason']}")
     token_ids = tuple(choice.get("token_ids") or ())
     ended = time.time()
     return Completion(
@@ -214,25 +236,3 @@ def strip_end(text: str, eos_texts: tuple[str, ...]) -> str:
         if eos and text.endswith(eos):
             return text[: -len(eos)]
     return text
-
-
-async def generated_tokens(session: aiohttp.ClientSession, endpoint: Endpoint) -> dict[str, float] | None:
-    """Sums of vLLM's counters (`generation`, `running`, `waiting`) from /metrics; None where the server has none."""
-    wanted = {
-        "vllm:generation_tokens_total": "generation",
-        "vllm:num_requests_running": "running",
-        "vllm:num_requests_waiting": "waiting",
-    }
-    try:
-        async with session.get(
-            f"{endpoint.base_url}/metrics", headers=endpoint.headers, timeout=aiohttp.ClientTimeout(10)
-        ) as response:
-            text = await response.text() if response.status == 200 else ""
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        return None
-    sums: dict[str, float] = {}
-    for line in text.splitlines():
-        name = line.split("{", 1)[0].split(" ", 1)[0]
-        if name in wanted:
-            sums[wanted[name]] = sums.get(wanted[name], 0.0) + float(line.rsplit(" ", 1)[1])
-    return sums if "generation" in sums else None

@@ -3,14 +3,17 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_SECONDS = 45.0
+MARK = "EVALSUITE_LEASH"  # the environment variable by which all that a supervisor started can be found
 
 
 class Leash:
@@ -25,8 +28,7 @@ class Leash:
         self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=short_temporary_folder()))
         reader, self._writer = os.pipe()
         expanded = [part.replace("{folder}", str(self.folder)) for part in command]
-        if env is not None:
-            env = {name: value.replace("{folder}", str(self.folder)) for name, value in env.items()}
+        values = (os.environ if env is None else env) | {MARK: "{folder}"}
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
             self.process = subprocess.Popen(
@@ -34,7 +36,7 @@ class Leash:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=env,
+                env={name: value.replace("{folder}", str(self.folder)) for name, value in values.items()},
                 pass_fds=(reader,),
                 start_new_session=True,
             )
@@ -55,7 +57,29 @@ class Leash:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.returncode < 0:  # it was killed itself, and what it watched over lives on
+            kill_marked(f"{MARK}={self.folder}")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def kill_marked(mark: str) -> None:
+    """Kill every process that was started with `mark` in its environment, and those that they start meanwhile."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (living := marked(mark)) and time.monotonic() < deadline:
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def marked(mark: str) -> list[int]:
+    """Processes of ours that were started with `mark` in their environment; those that have ended have none left."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if mark.encode() in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                found.append(int(name))
+    return found
 
 
 def short_temporary_folder() -> str:

@@ -51,6 +51,7 @@ class Server:
         self.starts = 0
         self.started_seconds = 0.0
         self._launched = 0.0
+        self._environment = server_environment(options)  # now: workers are started with another one later
         self._leash: Leash | None = None
 
     @property
@@ -67,7 +68,7 @@ class Server:
         self.stop()
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            self._leash = Leash(server_command(self.options), env=server_environment(self.options), log=self.log)
+            self._leash = Leash(server_command(self.options), env=self._environment, log=self.log)
         except OSError as error:
             raise RunError(f"cannot start the engine: {error}; check {self.log.parent}") from error
         self.starts += 1

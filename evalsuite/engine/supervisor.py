@@ -1,14 +1,16 @@
 """Keeps a server's processes on a leash: `python supervisor.py FD FOLDER [COMMAND...]`.
 
 main.py holds the writing end of a pipe whose reading end is FD. When it closes (main.py ended, however), or when the
-server ends (however), every process that the server started is killed, the files named in FOLDER/held (locks) and
-FOLDER itself (the private socket folder) are removed, and the supervisor exits with the server's exit code. It runs in
-a session of its own, so that a Ctrl-C in the terminal reaches main.py alone. Without a command it only waits and
-cleans up. Standard library only: it must start at once and outlive anything.
+server ends (however), every process that the server started is killed, the locks named in FOLDER/held and FOLDER
+itself (the private socket folder) are removed, and the supervisor exits with the server's exit code. It runs in a
+session of its own, so that a Ctrl-C in the terminal reaches main.py alone, and leaves polite signals to main.py, too:
+Slurm sends them to every process of a job. Without a command it only waits and cleans up.
+Standard library only: it must start at once and outlive anything.
 """
 
 import contextlib
 import ctypes
+import json
 import os
 import select
 import shutil
@@ -70,27 +72,33 @@ def kill_all(server: subprocess.Popen) -> None:
 
 
 def wait(leash: int, server: subprocess.Popen | None) -> None:
-    """Return when the leash is closed, the server has ended, or a signal asks the supervisor to end."""
-    wake_reader, wake_writer = os.pipe()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: os.write(wake_writer, b"."))
+    """Return when the leash is closed or the server has ended."""
     while server is None or server.poll() is None:
-        if select.select([leash, wake_reader], [], [], 0.2 if server else None)[0]:
+        if select.select([leash], [], [], 0.2 if server else None)[0]:
             return
 
 
 def clean(folder: str) -> None:
-    """Remove the files that FOLDER/held names, NUL between them, and FOLDER."""
-    with contextlib.suppress(OSError), open(os.path.join(folder, "held"), encoding="utf-8") as stream:
-        for path in stream.read().split("\0"):
-            with contextlib.suppress(OSError, ValueError):
-                os.unlink(path)
+    """Remove the locks that FOLDER/held names (the holder's id, then the locks, NUL between them), and FOLDER."""
+    with contextlib.suppress(OSError), open(os.path.join(folder, "held"), errors="surrogateescape") as stream:
+        holder, *locks = stream.read().split("\0")
+        for path in locks:
+            with contextlib.suppress(OSError, ValueError, AttributeError), open(path) as lock:
+                if json.load(lock).get("id") == holder:  # not one that was taken over meanwhile
+                    os.unlink(path)
+            for mine in (f"{path}.{holder}", f"{path}.stale.{holder}"):
+                with contextlib.suppress(OSError):
+                    os.unlink(mine)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(path))  # a folder that stayed empty
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(argv: list[str]) -> int:
     leash, folder, command = int(argv[0]), argv[1], argv[2:]
     os.set_inheritable(leash, False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which the server would inherit
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     server = None
     if command:
