@@ -25,6 +25,8 @@ HOSTILE = {
     "long sum": boxed(r"\sum_{k=1}^{10^{99}} k"),
     "many large powers": boxed("*".join(["9^{99999}"] * 300)),
     "fractions with large denominators": boxed("+".join(rf"\frac{{1}}{{{n}^{{{n}}}}}" for n in range(2, 250))),
+    "large power of a letter": boxed("f(n) = n^{1234567}"),
+    "floor of a large power": boxed(r"\lfloor e^{10^{6}} \rfloor + \lfloor \pi^{10^{8}} \rfloor"),
     "exponent of absurd size": boxed("1e999999999"),
     "braces": boxed("{" * MANY + "}" * MANY),
     "nested boxes": r"\boxed{" * MANY + "}" * MANY,

@@ -8,6 +8,7 @@ from fractions import Fraction
 from evalsuite.grading.arithmetic import Absurd, Undecidable, Value, floating, is_real, mp, opaque, power, structure
 
 _LARGEST_FACTORIAL = 3000
+_LARGEST_ROUNDED = mp.mpf(10) ** 60  # beyond it a floating number shows no digit after the point
 _LARGEST_ARGUMENT = 1e12  # of trigonometric and gamma functions: beyond it no answer is meant
 
 
@@ -70,6 +71,8 @@ def _rounded(function: Callable, number: Value) -> Value:
         return Fraction(getattr(math, function.__name__)(number))
     if not is_real(number):
         raise Undecidable("a complex number has no floor")
+    if abs(number) > _LARGEST_ROUNDED:
+        raise Absurd("a whole number of absurd size")
     nearest = mp.nint(number)
     return Fraction(int(nearest if abs(number - nearest) < mp.ldexp(1, -100) else function(number)))
 

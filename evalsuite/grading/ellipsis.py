@@ -1,6 +1,7 @@
 r"""Sums and products with dots, `a_1 + a_2 + \ldots + a_n`: written out for a few numbers of terms and compared."""
 
 import re
+from fractions import Fraction
 
 from evalsuite.grading.evaluate import mentions, substituted
 from evalsuite.grading.scalars import same_value
@@ -59,7 +60,7 @@ def _collect(node: Node, subscripts: set[str], plain: set[str]) -> None:
 
 def _at(node: Node, name: str, count: int) -> Node:
     """The tree with a number for the index, in subscripts too."""
-    node = substituted(node, ("sym", name), ("num", count, None))
+    node = substituted(node, ("sym", name), ("num", Fraction(count), None))
     return _subscripts(node, name, count)
 
 
@@ -135,7 +136,7 @@ def _with_index(term: Node, pattern: Node, number: int) -> Node:
     if term == pattern or not isinstance(term, tuple):
         return term
     if term[0] == "num":
-        return ("num", number, None)
+        return ("num", Fraction(number), None)
     if term[0] == "sym":
         return ("sym", f"{term[1].rpartition('_')[0]}_{number}")
     return tuple(_with_index(one, two, number) for one, two in zip(term, pattern, strict=True))

@@ -1,6 +1,7 @@
 """Sets of real numbers as intervals, from inequalities, set-builders, unions and differences."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, floating, is_real, mp
 from evalsuite.grading.evaluate import letters, value
@@ -220,7 +221,7 @@ def _named(node: Node, _: bool) -> Region:
     if node[1] == "R":
         return piece(("neg", _INFINITY), _INFINITY, False, False)
     if node[1] == "R+":
-        return piece(("num", 0, None), _INFINITY, False, False)
+        return piece(("num", Fraction(0), None), _INFINITY, False, False)
     if node[1] == "empty":
         return ()
     raise NoRegion(node[1])

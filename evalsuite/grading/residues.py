@@ -1,6 +1,7 @@
 r"""Residue classes: `n \equiv 1, 3 \pmod 4`, `n = 4k + 1 or 4k + 3`, "odd numbers", "multiples of 6"."""
 
 import re
+from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable
 from evalsuite.grading.evaluate import letters, substituted, value
@@ -75,7 +76,7 @@ def _linear(tree: Node) -> Residues | None:
 
 def _at(node: Node, name: str, number: int) -> int | None:
     try:
-        result = value(substituted(node, ("sym", name), ("num", number, None)))
-    except (Undecidable, TypeError):
+        result = value(substituted(node, ("sym", name), ("num", Fraction(number), None)))
+    except Undecidable:
         return None
-    return int(result) if result == int(getattr(result, "real", result)) else None
+    return int(result) if isinstance(result, Fraction) and result.denominator == 1 else None

@@ -14,6 +14,7 @@ from evalsuite.grading.arithmetic import Value, floating, is_real, mp
 Node = tuple
 _GOLD_DIGITS, _ANSWER_DIGITS, _CUT_DIGITS = 3, 4, 6
 _ENDING_DIGITS = 6
+_MOST_DIGITS = mp.mpf(10) ** 1000
 
 
 def tolerated(left: Value, right: Value, tolerance: float | None) -> bool:
@@ -64,7 +65,8 @@ def places(node: Node) -> int | None:
 
 def _digits(number: Value, decimals: int) -> int:
     """Significant digits of a decimal written with so many places."""
-    return len(str(int(abs(floating(number)) * mp.mpf(10) ** decimals + mp.mpf(0.5)))) if abs(decimals) < 1000 else 0
+    shifted = abs(floating(number)) * mp.mpf(10) ** decimals + mp.mpf(0.5)
+    return len(str(int(shifted))) if shifted < _MOST_DIGITS else 0
 
 
 def _within(exact: Value, decimal: Value, decimals: int, share: Fraction) -> bool:
