@@ -167,8 +167,6 @@ class Campaign:
         lost = set(self.watcher.known).union(*self.kept_after_kill) - self.final
         asked = self._problems()
         halves = [one for one in found.values() if one["status"] != "finished" or one["num_samples"] != asked]
-            one for one in found.values() if one["status"] != "finished" or one["num_samples"] != self._problems()
-        ]
         report = {
             "kills": sum(self.kills.values()),
             "runs": self.runs,
