@@ -13,7 +13,7 @@ from evalsuite.identity import Experiment
 from evalsuite.locks import Locks
 from evalsuite.plan import Sweep
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 2.0
 
 
 def unfinished(sweep: Sweep) -> list[Experiment]:
@@ -28,55 +28,77 @@ class Claims:
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
         self.held_by_others: dict[str, str] = {}
+        self._selection = manifest.selection_json(sweep)
+        self._taken: set[str] = set()  # what this run has worked on
+        self._waited = False
         self._leash: Leash | None = None
         self._locks: Locks | None = None
 
-    async def take(self) -> list[Experiment]:
-        """Lock and return what is to be done now; with --wait, after others have let go."""
-        todo = self._wanted()
-        if todo:
+    def take(self) -> list[Experiment]:
+        """Lock and return what is to be done now and nobody else holds."""
+        wanted = self._wanted()
+        if wanted:
             self._prepare()
-        mine = self._lock(todo)
-        while self.sweep.args.wait and self.held_by_others:
-            await asyncio.sleep(WAIT_SECONDS)
-            others, self.held_by_others = self.held_by_others, {}
-            mine += self._lock([one for one in self._wanted() if one.name in others])
-        done = len(self.sweep.experiments) - len(mine) - len(self.held_by_others)
-        print(f"{len(self.sweep.experiments)} experiments: {done} finished, {len(mine)} to do", flush=True)
+        others, self.held_by_others = self.held_by_others, {}
+        mine = [one for one in wanted if self._lock(one, told=one.name in others)]
+        if not others:
+            self._tell(len(mine))
         if self.sweep.args.overwrite:
             for experiment in mine:
                 self._move_aside(experiment)
+        self._taken |= {one.name for one in mine}
         return mine
+
+    def _tell(self, mine: int) -> None:
+        total, held = len(self.sweep.experiments), len(self.held_by_others)
+        if self.sweep.args.regrade:
+            print(f"{total} experiments: {mine} to grade again", flush=True)
+        else:
+            print(f"{total} experiments: {total - mine - held} finished, {mine} to do", flush=True)
+
+    async def wait(self) -> None:
+        """Pause before the next look at what others hold."""
+        if not self._waited:
+            self._waited = True
+            print(f"waiting for {len(self.held_by_others)} experiments that others hold", flush=True)
+        await asyncio.sleep(WAIT_SECONDS)
 
     def _wanted(self) -> list[Experiment]:
+        left = [one for one in self.sweep.experiments if one.name not in self._taken]
+        return [one for one in left if self._is_wanted(one)]
+
+    def _is_wanted(self, experiment: Experiment) -> bool:
+        folder = self.sweep.folder / experiment.name
         if self.sweep.args.overwrite:
-            return list(self.sweep.experiments)
+            return True
         if self.sweep.args.regrade:
-            return [one for one in self.sweep.experiments if manifest.read(self.sweep.folder / one.name)]
-        return unfinished(self.sweep)
+            return manifest.read(folder) is not None
+        return not manifest.is_finished(folder, experiment, self._selection)
 
     def _prepare(self) -> None:
+        if self._locks is not None:
+            return
         try:
             self.sweep.folder.mkdir(parents=True, exist_ok=True)
+            self._leash = Leash()
         except OSError as error:
-            raise RunError(f"cannot make {self.sweep.folder}: {error.strerror}; choose another --output_dir") from error
-        manifest.claim(self.sweep.folder, self.sweep.model)
-        self._leash = Leash()
+            where = error.filename or self.sweep.folder
+            raise RunError(f"cannot make {where}: {error.strerror}; choose another --output_dir or TMPDIR") from error
         self._locks = Locks(self._leash.folder / "held")
+        manifest.claim(self.sweep.folder, self.sweep.model)
 
-    def _lock(self, todo: list[Experiment]) -> list[Experiment]:
-        mine = []
-        for experiment in todo:
-            folder = self.sweep.folder / experiment.name
-            holder = self._locks.acquire(folder)
-            if holder is not None:
-                self.held_by_others[experiment.name] = holder
+    def _lock(self, experiment: Experiment, told: bool) -> bool:
+        folder = self.sweep.folder / experiment.name
+        holder = self._locks.acquire(folder)
+        if holder is not None:
+            self.held_by_others[experiment.name] = holder
+            if not told:
                 print(f"{experiment.name}: held by {printable(holder)}", flush=True)
-            elif experiment.name in {one.name for one in self._wanted()}:  # finished meanwhile by its former holder?
-                mine.append(experiment)
-            else:
-                self._locks.release(folder)
-        return mine
+            return False
+        if self._is_wanted(experiment):  # not if its former holder finished it meanwhile
+            return True
+        self._locks.release(folder)
+        return False
 
     def _move_aside(self, experiment: Experiment) -> None:
         """Keep the old folder under another name; the lock stays in the new one."""
@@ -98,7 +120,7 @@ class Claims:
             self._locks.release(folder)
 
     def exit_code(self) -> int:
-        """0 unless others still hold something that was asked for."""
+        """0 unless others hold something that was asked for."""
         for name, holder in self.held_by_others.items():
             print(f"not done here: {name} (held by {printable(holder)}; --wait waits for it)", flush=True)
         return EXIT_FAILED if self.held_by_others else EXIT_OK

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalsuite import sessions
 from evalsuite.errors import UserError
 from evalsuite.files import printable, read_json, write_json
 from evalsuite.identity import Experiment
@@ -81,8 +82,27 @@ def _absolute(source: str) -> str:
     return str(Path(source).resolve()) if Path(source).is_dir() else source
 
 
-def base(experiment: Experiment, circumstances: dict[str, Any], provenance: dict[str, Any]) -> dict[str, Any]:
-    """What is known of an experiment before it is graded."""
+def origin(folder: Path, provenance: dict[str, Any], restarts: int) -> dict[str, Any]:
+    """Where an experiment's completions come from, by the runs that added them; `provenance` is this run's.
+
+    The last of them gives `circumstances` and `provenance`; what was not the same in all of them is named.
+    """
+    runs = sessions.read(folder)
+    before = read(folder) or {}
+    if not runs:  # graded again, from a journal without such a record
+        known = {name: before.get(name) for name in ("circumstances", "provenance")}
+        return {"circumstances": known["circumstances"] or {}, "provenance": known["provenance"] or provenance}
+    last = runs[-1]["provenance"]
+    if last.get("started") == provenance.get("started") and last.get("host") == provenance.get("host"):
+        last |= {"engine_restarts": restarts}
+    short = [{name: one["provenance"].get(name) for name in ("started", "host", "git_commit")} for one in runs]
+    shown = [one | {"circumstances": run["circumstances"]} for one, run in zip(short, runs, strict=True)]
+    found = {"circumstances": runs[-1]["circumstances"], "provenance": {"engine_restarts": 0} | last}
+    return found | {"mixed_circumstances": sessions.differing(runs), "sessions": shown}
+
+
+def base(experiment: Experiment, came_from: dict[str, Any]) -> dict[str, Any]:
+    """What is known of an experiment before it is graded; `came_from` as `origin` gives it."""
     return {
         "schema_version": 1,
         "status": "incomplete",
@@ -93,9 +113,7 @@ def base(experiment: Experiment, circumstances: dict[str, Any], provenance: dict
         "config_id": experiment.configuration.config_id,
         "fingerprint": experiment.fingerprint,
         "configuration": experiment.configuration.as_json(),
-        "circumstances": circumstances,
-        "provenance": provenance,
-    }
+    } | came_from
 
 
 def write(folder: Path, value: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite import manifest
+from evalsuite import manifest, sessions
 from evalsuite.errors import UserError
 from evalsuite.identity import Experiment
 from evalsuite.journal import Completion, Journal
@@ -39,6 +39,9 @@ def _write(folder: Path, source: Experiment, cut: Experiment, tokens: int, decod
         if completion.key not in had:
             target.append(shorten(completion, tokens, decode))
     target.close()
+    if not sessions.read(folder / cut.name):
+        for run in sessions.read(folder / source.name):
+            sessions.note(folder / cut.name, run["circumstances"], run["provenance"])
 
 
 def shorten(completion: Completion, tokens: int, decode: Any) -> Completion:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite import manifest, provenance
+from evalsuite import manifest, provenance, sessions
 from evalsuite.claims import Claims
 from evalsuite.endpoint import open_endpoint
 from evalsuite.engine.client import Request
@@ -49,7 +49,8 @@ class Run:
         self.syncer = Syncer()
         self.journals = {experiment.name: Journal(sweep.folder / experiment.name) for experiment in todo}
         self.missing: dict[str, set[str]] = {}
-        self.failed: dict[str, list[str]] = {experiment.name: [] for experiment in todo}
+        self.torn: dict[str, int] = {}  # torn lines that were dropped
+        self.added: set[str] = set()  # experiments that this run gave a completion
         self.grading: set[asyncio.Task] = set()
         self.errors: list[str] = []
         self.lengths = Lengths()
@@ -93,6 +94,7 @@ class Run:
             answered.add(one.problem)
             self.lengths.add(experiment.task, one.problem, one.output_tokens)
         if journal.torn:
+            self.torn[experiment.name] = journal.torn
             self.progress.say(f"{experiment.name}: {journal.torn} torn line(s) of the journal dropped")
         return answered
 
@@ -186,16 +188,17 @@ class Run:
     def _on_completion(self, item: Item, completion: Completion) -> None:
         """Journal a completion at once; grade its experiment when it was the last."""
         journal = self.journals[item.experiment.name]
+        if item.experiment.name not in self.added:
+            self.added.add(item.experiment.name)
+            sessions.note(journal.folder, self.circumstances, self.provenance)
         journal.append(completion)
         self.syncer.touch(journal)
         self.lengths.add(item.experiment.task, completion.problem, completion.output_tokens)
         self._settle(item)
 
     def _on_failure(self, item: Item, reason: str) -> None:
-        name = item.experiment.name
-        self.failed[name].append(item.request.problem)
         self.status.failed += 1
-        self.errors.append(f"{name}: problem {item.request.problem}: {printable(reason)}")
+        self.errors.append(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
         self.progress.say(self.errors[-1])
         self._settle(item)
 
@@ -215,20 +218,17 @@ class Run:
     def _grade(self, experiment: Experiment) -> None:
         folder = self.sweep.folder / experiment.name
         task = self.sweep.task_of(experiment)
-        before = manifest.read(folder) or {}
-        circumstances = self.circumstances or before.get("circumstances", {})
-        came_from = self.provenance if self.circumstances else before.get("provenance", self.provenance)
-        restarts = self.generation.counters.restarts if self.generation else came_from.get("engine_restarts", 0)
+        restarts = self.generation.counters.restarts if self.generation else 0
         job = GradeJob(
             folder=folder,
             spec=task.spec,
             table_path=self.args.custom_tasks_directory,
             data_dir=self.args.data_dir,
-            manifest=manifest.base(experiment, circumstances, came_from | {"engine_restarts": restarts}),
+            manifest=manifest.base(experiment, manifest.origin(folder, self.provenance, restarts)),
             prompts=tuple(self.prompts[task.spec]),
             selection=manifest.selection_json(self.sweep),
             log=self.grade_log,
-            failed=tuple(self.failed[experiment.name]),
+            torn=self.torn.get(experiment.name, 0),
             judge=self._judge_options(),
         )
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))

@@ -5,27 +5,41 @@ import os
 import signal
 
 from evalsuite.claims import Claims
-from evalsuite.errors import EXIT_INTERRUPTED
+from evalsuite.errors import EXIT_INTERRUPTED, EXIT_OK
 from evalsuite.plan import Sweep
 from evalsuite.run import Run
 
 
 async def run(sweep: Sweep) -> int:
-    """Run a sweep's unfinished experiments. Returns the exit code; a signal ends it cleanly with 130."""
+    """Run a sweep's unfinished experiments. Returns the exit code; a signal ends it cleanly with 130.
+
+    With --wait, what others hold is looked at again after the rest is done.
+    """
     claims = Claims(sweep)
     try:
-        todo = await claims.take()
-        if not todo:
-            return claims.exit_code()
-        code = await _interruptible(Run(sweep, todo, claims))
-        return code or claims.exit_code()
+        return await _interruptible(sweep, claims)
     finally:
         claims.close()
 
 
-async def _interruptible(sweep_run: Run) -> int:
+async def _runs(sweep: Sweep, claims: Claims, finished: list[int]) -> int:
+    code = EXIT_OK
+    while True:
+        if todo := claims.take():
+            this = Run(sweep, todo, claims)
+            try:
+                code = max(code, await this.go())
+            finally:
+                finished.append(this.status.finished)
+        if not (sweep.args.wait and claims.held_by_others):
+            return max(code, claims.exit_code())
+        await claims.wait()
+
+
+async def _interruptible(sweep: Sweep, claims: Claims) -> int:
     """The first SIGINT or SIGTERM ends the run cleanly, the second at once; the supervisor clears up either way."""
-    task = asyncio.get_running_loop().create_task(sweep_run.go())
+    finished: list[int] = []  # completions
+    task = asyncio.get_running_loop().create_task(_runs(sweep, claims, finished))
     signals: list[int] = []
 
     def on_signal(number: int) -> None:
@@ -41,6 +55,6 @@ async def _interruptible(sweep_run: Run) -> int:
     except asyncio.CancelledError:
         if not signals:
             raise
-        kept = sweep_run.status.finished
-        print(f"main.py: stopped; {kept} completions are kept: run the same command again to go on", flush=True)
+        again = "the same command, without --overwrite," if sweep.args.overwrite else "the same command again"
+        print(f"main.py: stopped; {sum(finished)} completions are kept: run {again} to go on", flush=True)
         return EXIT_INTERRUPTED

@@ -5,6 +5,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class GradeJob:
     prompts: tuple[Prompt, ...] = field(repr=False)
     selection: list[Any]
     log: Path
-    failed: tuple[str, ...] = ()  # problems set aside for good
+    torn: int = 0  # torn lines that were dropped from its journal
     judge: JudgeOptions | None = None
 
 
@@ -54,37 +55,53 @@ class Graded:
     warning: str | None = None  # graded, but not all that was asked for was done
 
 
+class WorkerKilled(RunError):
+    """A worker ended without a result."""
+
+
 class Workers:
     """Children of a forkserver that has lighteval loaded; each is killed with it, and it ends with this process."""
 
     def __init__(self, count: int) -> None:
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["evalsuite.grade.worker"])
+        self.context.set_forkserver_preload(["evalsuite.grade.fork", "evalsuite.grade.worker"])
         self.executor = ThreadPoolExecutor(count + 1, thread_name_prefix="grade")
         self.slots = asyncio.Semaphore(count)
         self.living: set[Any] = set()
+        self._starting = threading.Lock()
+        self._closed = False
 
     def warm_up(self) -> None:
         """Start the forkserver now; it loads lighteval while something else happens."""
         from multiprocessing import forkserver
 
-        with _worker_environment():
+        with self._starting, _package_on_path():
             forkserver.ensure_running()
 
     async def call(self, function: Callable[[Any], Any], argument: Any, log: Path) -> Any:
-        """Run `function(argument)` in a child; its exceptions are raised here. Raises RunError when it is killed."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, self._call, function, argument, log)
+        """Run `function(argument)` in a child; its exceptions are raised here. A child that is killed is started again.
+
+        Raises RunError when that happens again and again.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self.executor, self._call, function, argument, log
+                )
+            except WorkerKilled:
+                if self._closed or attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(0.5)
+        raise AssertionError("unreachable")
 
     def _call(self, function: Callable[[Any], Any], argument: Any, log: Path) -> Any:
-        reader, writer = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=_main, args=(writer, function, argument, str(log)), daemon=False)
-        with _worker_environment():
-            process.start()
-        writer.close()
-        self.living.add(process)
+        try:
+            process, reader = self._start(_main, function, argument, str(log))
+        except (OSError, EOFError) as error:  # the forkserver was killed
+            raise WorkerKilled(f"a worker could not be started: {error}") from error
         try:
             kind, value = reader.recv()
-        except EOFError:
+        except (EOFError, OSError):
             kind, value = "killed", None
         finally:
             process.join()
@@ -94,24 +111,37 @@ class Workers:
             return value
         if kind == "known":
             raise value
-        raise RunError(f"a worker {f'failed: {value}' if value else f'was killed ({process.exitcode})'}; see {log}")
+        if kind == "killed":
+            raise WorkerKilled(f"a worker was killed (exit code {process.exitcode}) {ATTEMPTS} times; see {log}")
+        raise RunError(f"a worker failed: {value}; see {log}")
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> tuple[Any, Any]:
+        with self._starting, _package_on_path():
+            if self._closed:
+                raise EOFError("stopping")
+            reader, writer = self.context.Pipe(duplex=False)
+            process = self.context.Process(target=target, args=(writer, *arguments), daemon=False)
+            try:
+                process.start()
+            finally:
+                writer.close()
+            self.living.add(process)
+            return process, reader
 
     async def grade(self, job: GradeJob) -> Graded:
-        """Grade an experiment in a worker; started again when it is killed. Never raises for a single experiment."""
+        """Grade an experiment in a worker. Never raises for a single experiment."""
         from evalsuite.grade.entry import grade
 
-        name = job.manifest["experiment"]
         async with self.slots:
-            for attempt in range(ATTEMPTS):
-                try:
-                    return await self.call(grade, job, job.log)
-                except (RunError, UserError) as error:
-                    if "was killed" not in str(error) or attempt == ATTEMPTS - 1:
-                        return Graded(name, error=str(error))
-        raise AssertionError("unreachable")
+            try:
+                return await self.call(grade, job, job.log)
+            except (RunError, UserError) as error:
+                return Graded(job.manifest["experiment"], error=str(error))
 
     def kill(self) -> None:
         """End all children at once; what they were grading is graded again later."""
+        with self._starting:
+            self._closed = True
         for process in list(self.living):
             with contextlib.suppress(OSError, ValueError):
                 os.kill(process.pid, signal.SIGKILL)
@@ -140,17 +170,14 @@ def _main(writer: Any, function: Callable[[Any], Any], argument: Any, log: str) 
 
 
 @contextlib.contextmanager
-def _worker_environment() -> Iterator[None]:
-    """Workers touch no GPU, use one thread each, and find this package wherever they are started."""
-    wanted = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    wanted["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+def _package_on_path() -> Iterator[None]:
+    """The forkserver finds this package wherever it is started."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), before)))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before

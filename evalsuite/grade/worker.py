@@ -15,6 +15,7 @@ from lighteval.tasks.lighteval_task import LightevalTask
 from evalsuite import manifest
 from evalsuite.bounded import Bounded
 from evalsuite.errors import RunError
+from evalsuite.grade import leftovers
 from evalsuite.grade.answers import JournalModel, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
 from evalsuite.grade.judging import add_judge
@@ -29,10 +30,11 @@ def grade(job: GradeJob) -> Graded:
     """Grade one experiment: results/ and details/ by lighteval's tracker, the manifest last, the journal packed."""
     journal = Journal(job.folder)
     completions = {one.problem: one for one in journal.read() if one.sample == 0}
-    asked = [prompt.problem for prompt in job.prompts if prompt.problem in completions]
-    if not asked:
-        raise RunError(f"{job.folder.name}: no completion to grade")
     before = manifest.read(job.folder)
+    asked = _asked(job, completions, before)
+    if not asked:
+        raise RunError("there is no completion to grade")
+    leftovers.remove(job.folder, before)
     pipeline = _evaluate(job, completions, set(asked))
     warning = _judge(pipeline, job)
     results, details = _save(pipeline, job.folder)
@@ -41,6 +43,14 @@ def grade(job: GradeJob) -> Graded:
     manifest.write(job.folder, value)
     scores = {name: _score(pipeline, name) for name in value["metrics"]}
     return Graded(job.manifest["experiment"], scores, len(asked), warning=warning)
+
+
+def _asked(job: GradeJob, completions: dict[str, Completion], before: dict[str, Any] | None) -> list[str]:
+    """The problems to grade: those asked now and those graded before. What an interrupted larger run left is neither:
+    short answers come first, so it would be a biased choice."""
+    problems = dict.fromkeys([prompt.problem for prompt in job.prompts])
+    problems |= dict.fromkeys(before.get("problems", []) if before else [])
+    return [problem for problem in problems if problem in completions]
 
 
 def _judge(pipeline: Pipeline, job: GradeJob) -> str | None:
@@ -83,7 +93,8 @@ def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:
     try:
         pipeline.save_and_push_results()
     except OSError as error:
-        raise RunError(f"cannot save into {folder}: {error.strerror}; free the disk, then run again") from error
+        reason = error.strerror or str(error).splitlines()[0]
+        raise RunError(f"cannot save into {folder}: {reason}; make room for it, then run again") from error
     new = (set(folder.glob("results/**/*.json")) | set(folder.glob("details/**/*.parquet"))) - had
     results = next(path for path in new if path.suffix == ".json")
     details = next(path for path in new if path.suffix == ".parquet")
@@ -97,16 +108,17 @@ def _manifest(
     entries = pipeline.get_details()[job.spec]
     by_problem = {entry.doc.specific["problem"]: entry for entry in entries}
     statuses = [entry.doc.specific.get("grading_status") for entry in entries]
+    failed = [prompt.problem for prompt in job.prompts if prompt.problem not in by_problem]
     value = job.manifest | {
-        "status": "incomplete" if job.failed else "finished",
+        "status": "incomplete" if failed else "finished",
         "results_file": str(results),
         "details_file": str(details),
         "journal_file": journal.packed.name,
         "metrics": list(entries[0].metric),
         "problems": list(by_problem),
         "num_samples": len(entries),
-        "failed_problems": list(job.failed),
-        "selections": _selections(job, before),
+        "failed_problems": failed,
+        "selections": _selections(before, [] if failed else [job.selection]),
         "totals": {
             "prompt_tokens": sum(one.prompt_tokens for one in completions),
             "output_tokens": sum(one.output_tokens for one in completions),
@@ -114,8 +126,8 @@ def _manifest(
             "truncated": sum(one.finish_reason == "length" for one in completions),
             "no_answer": statuses.count("no_answer"),
             "grading_timeouts": statuses.count("timeout"),
-            "failed": len(job.failed),
-            "torn_journal_lines": journal.torn,
+            "failed": len(failed),
+            "torn_journal_lines": max(job.torn, journal.torn),
         },
         "history": _history(before),
     }
@@ -123,9 +135,9 @@ def _manifest(
     return value
 
 
-def _selections(job: GradeJob, before: dict[str, Any] | None) -> list[Any]:
+def _selections(before: dict[str, Any] | None, new: list[Any]) -> list[Any]:
     had = before.get("selections", []) if before else []
-    return [*(one for one in had if one != job.selection), *([] if job.failed else [job.selection])]
+    return [*(one for one in had if one not in new), *new]
 
 
 def _history(before: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -137,9 +149,12 @@ def _history(before: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _span(completions: list[Completion]) -> float:
-    """Seconds from the first request's start to the last answer's end; requests overlap, so times do not add up."""
-    started = min((one.finished_at - one.seconds for one in completions), default=0.0)
-    return round(max((one.finished_at for one in completions), default=0.0) - started, 3)
+    """Seconds in which at least one answer was being generated: answers overlap, and an interrupted run has gaps."""
+    total, until = 0.0, 0.0
+    for began, ended in sorted((one.finished_at - one.seconds, one.finished_at) for one in completions):
+        total += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return round(total, 3)
 
 
 def _score(pipeline: Pipeline, metric: str) -> float:
