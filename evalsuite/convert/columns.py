@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evalsuite.convert.cells import offsets
+from evalsuite.convert.scalars import unwrap
 from evalsuite.errors import UserError
 
 TOKEN_IDS = frozenset({"input_tokens", "output_tokens", "cont_tokens", "token_ids"})
@@ -29,6 +32,9 @@ def columns_of(schema: pa.Schema, wanted: Sequence[str] | None, everything: bool
     Raises UserError for a name that the schema lacks.
     """
     found = [column for field in schema for column in _leaves((field.name,), field.type, everything)]
+    twice = [one.name for one in found if found.count(one) > 1]
+    if twice:
+        raise UserError(f"two columns are named {twice[0]!r}; a CSV could not tell them apart")
     if wanted is None:
         return found
     chosen: list[Column] = []
@@ -43,8 +49,7 @@ def columns_of(schema: pa.Schema, wanted: Sequence[str] | None, everything: bool
 def _leaves(path: tuple[str, ...], kind: pa.DataType, everything: bool) -> list[Column]:
     if pa.types.is_struct(kind) and kind.num_fields:
         return [leaf for field in kind for leaf in _leaves((*path, field.name), field.type, everything)]
-    nested = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return [Column(path, counted=not everything and nested and path[-1] in TOKEN_IDS)]
+    return [Column(path, counted=not everything and path[-1] in TOKEN_IDS and _holds_tokens(kind))]
 
 
 def extract(batch: pa.RecordBatch, column: Column) -> pa.Array:
@@ -58,10 +63,23 @@ def extract(batch: pa.RecordBatch, column: Column) -> pa.Array:
 
 def count(array: pa.Array) -> pa.Array:
     """How many token ids each element holds: of `[1, 2]` two, of one answer's `[[1, 2, 3]]` three."""
-    if not (pa.types.is_list(array.type.value_type) or pa.types.is_large_list(array.type.value_type)):
-        return pc.list_value_length(array).cast(pa.int64())
-    inner = pc.fill_null(pc.list_value_length(array.values).cast(pa.int64()), 0)
-    totals = pc.cumulative_sum(pa.concat_arrays([pa.array([0], pa.int64()), inner]))
-    offsets = array.offsets
-    sums = pc.subtract(totals.take(offsets[1:]), totals.take(offsets[:-1]))
-    return pc.if_else(array.is_valid(), sums, pa.scalar(None, pa.int64()))
+    array = unwrap(array)
+    if not _is_list(array.type.value_type):
+        return pc.list_value_length(array)
+    inner = count(array.flatten()).fill_null(0).to_numpy(zero_copy_only=False)
+    ends = offsets(array).to_numpy()
+    before = np.concatenate([[0], np.cumsum(inner, dtype=np.int64)])
+    return pc.if_else(array.is_valid(), pa.array(before[ends[1:]] - before[ends[:-1]]), None)
+
+
+def _holds_tokens(kind: pa.DataType) -> bool:
+    """Whether it is a list of integers, or of lists of them; lists that are all empty have no type of their own."""
+    if not _is_list(kind):
+        return False
+    while _is_list(kind):
+        kind = kind.value_type
+    return pa.types.is_integer(kind) or pa.types.is_null(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)

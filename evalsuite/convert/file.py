@@ -17,7 +17,7 @@ from evalsuite.convert.columns import columns_of
 from evalsuite.convert.rows import header, rows
 from evalsuite.files import replacing
 
-BATCH_BYTES = 6 << 20  # Arrow bytes in a batch; formatting needs some five times that
+BATCH_BYTES = 4 << 20  # Arrow bytes in a batch: fits the caches; formatting needs some five times that
 MAX_ROWS = 4096
 
 
@@ -53,33 +53,28 @@ def convert(source: Path, target: Path, options: Options, threads: int = 1) -> i
 
 
 def _batches(file: pq.ParquetFile, paths: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of about BATCH_BYTES: guessed from the row groups' sizes, corrected by what batches really hold."""
-    size = max((_row_bytes(file, index) for index in range(file.num_row_groups)), default=1.0)
+    """Batches of about BATCH_BYTES: guessed from the row groups' sizes, cut where they turn out larger."""
+    size = max((_row_bytes(file.metadata.row_group(index)) for index in range(file.num_row_groups)), default=1.0)
     count = max(1, min(MAX_ROWS, int(BATCH_BYTES / max(size, 1.0))))
     for batch in file.iter_batches(batch_size=count, columns=paths, use_threads=False):
         step = max(1, int(batch.num_rows * BATCH_BYTES / max(batch.nbytes, 1)))
-        if step >= batch.num_rows:
-            yield batch
-            continue
-        for start in range(0, batch.num_rows, step):  # taken, not sliced: formatting sees whole child arrays
-            yield batch.take(pa.array(range(start, min(start + step, batch.num_rows))))
+        for start in range(0, batch.num_rows, step):
+            yield batch.slice(start, step)
 
 
-def _row_bytes(file: pq.ParquetFile, index: int) -> float:
-    group = file.metadata.row_group(index)
+def _row_bytes(group: Any) -> float:
     return group.total_byte_size / max(group.num_rows, 1)
 
 
 def _formatted(batches: Iterator[pa.RecordBatch], columns: Any, excel_safe: bool, threads: int) -> Iterator[memoryview]:
     """The batches' lines in order; `threads` of them are being formatted while the next is read."""
     if threads == 1:
-        for batch in batches:
-            yield rows(batch, columns, excel_safe)
+        yield from (rows(batch, columns, excel_safe) for batch in batches)
         return
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()
         for batch in batches:
-            waiting.append(pool.submit(lambda one: rows(one, columns, excel_safe), batch))
+            waiting.append(pool.submit(rows, batch, columns, excel_safe))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
