@@ -38,7 +38,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--no-answers", action="store_true", help="without the page of prompts and responses")
     add("--no-figures", action="store_true", help="without figures/ for papers")
     add("--no-zip", action="store_true", help="without report.zip")
-    add("--max-answers-gb", type=float, default=4.0, metavar="GB", help="of text in answers/ (default: 4); it is packed")
+    add(
+        "--max-answers-gb", type=float, default=4.0, metavar="GB", help="of text in answers/ (default: 4); it is packed"
+    )
     add("--inspect", action="store_true", help="also write inspect_logs/, which `inspect view` opens")
     arguments = parser.parse_args(argv)
     if not arguments.max_answers_gb > 0:

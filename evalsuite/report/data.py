@@ -34,7 +34,10 @@ def chart_data(study: Study, answered: set[str]) -> dict[str, Any]:
             for leads in [leading(study, task)]
             for entry in study.of(task)
         ],
-        "pairs": [[_pair(row, labels) for row in study.pairs.get(task, [])] for task in tasks],
+        "pairs": [
+            [_pair(row, labels) for row in study.pairs.get(task, []) if {row["a"], row["b"]} <= set(labels)]
+            for task in tasks
+        ],
     }  # fmt: skip
 
 

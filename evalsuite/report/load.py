@@ -87,8 +87,10 @@ def load(folder: Path) -> Study:
     for place in sorted(places, key=lambda path: natural(path.name)):
         found, runs, wrong = _model(place, primary)
         entries, experiments, missing = entries + found, experiments + runs, missing + wrong
+    if not places:
+        raise UserError(f"no results in {folder}: run analyze_results.py and analyze_summary.py")
     if not entries:
-        raise UserError("; ".join(missing) or f"no results in {folder}: run analyze_results.py and analyze_summary.py")
+        raise UserError("; ".join(missing) or f"no experiments in the results of {folder}")
     for entry in entries:
         primary.setdefault(entry.task, entry.row["metric"])
     return Study(folder, entries, experiments, primary, missing=missing, **_compared(comparison, primary))

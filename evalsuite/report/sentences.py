@@ -73,7 +73,10 @@ def headline(study: Study) -> list[str]:
         only = f"{rows[0]['label']} solves {percent(rows[0]['macro_accuracy'])} % {ends} on average over"
         return [f"{only} {rows[0]['n_tasks']} tasks.", "There is no second model to compare it with."]
     if len(study.labels) < 2:
-        return ["One model was evaluated; the table below says how well it does.", "There is nothing to compare it with."]
+        return [
+            "One model was evaluated; the table below says how well it does.",
+            "There is nothing to compare it with.",
+        ]
     return ["The models share less than two tasks; each task below has its own answer."]
 
 

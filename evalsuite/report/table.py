@@ -118,7 +118,5 @@ def _published(study: Study, model: str, notes: Footnotes, averaged: bool) -> Re
             continue
         words = [str(one[key]) for key in ("source", "settings") if isinstance(one.get(key), str) and one[key]]
         marks = _marks(notes, [f"published, not compared: {', '.join(words)}" if words else "published, not compared"])
-        cells.append(
-            ResultCell(percent(one["mean"]), percent(one["standard_deviation"]), "", one["mean"], marks=marks)
-        )
+        cells.append(ResultCell(percent(one["mean"]), percent(one["standard_deviation"]), "", one["mean"], marks=marks))
     return ResultRow(model, cells + ([ResultCell()] if averaged else []), published=True)

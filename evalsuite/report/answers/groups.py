@@ -35,15 +35,20 @@ class Group:
         wrong = []
         for experiment in self.experiments:
             try:
-                found.append(find(experiment))
+                path = find(experiment)
+                stamp(path)
+                found.append(path)
             except (Unreadable, OSError) as error:
                 found.append(None)
-                wrong.append(f"{experiment['name']}: no answers to show, {error}")
+                why = getattr(error, "strerror", None) or str(error)
+                wrong.append(f"{experiment['name']}: no answers to show, {why}")
         return found, wrong
 
     def stamp(self, files: list[Path | None]) -> str:
         """Changes when anything that is written of the group changes."""
-        known = [[run.name, len(run.problems), [list(values) for values in run.scores.values()]] for run, _ in self.runs]
+        known = [
+            [run.name, len(run.problems), [list(values) for values in run.scores.values()]] for run, _ in self.runs
+        ]
         return json.dumps([VERSION, self.label, self.metrics, known, [path and stamp(path) for path in files]])
 
 

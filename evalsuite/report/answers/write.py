@@ -1,9 +1,9 @@
 """Writing OUTPUT_DIR/answers: the page, one folder a task, in it one a configuration; what is unchanged is kept.
 
-    answers/index.html              the page
-    answers/catalog.js              tasks and configurations
-    answers/<task>/problems.js      prompts and golds
-    answers/<task>/<configuration>/ index.js (what the filters need), 0.js, 1.js, ... (responses, by problem)
+answers/index.html              the page
+answers/catalog.js              tasks and configurations
+answers/<task>/problems.js      prompts and golds
+answers/<task>/<configuration>/ index.js (what the filters need), 0.js, 1.js, ... (responses, by problem)
 """
 
 import contextlib
@@ -66,7 +66,9 @@ def page() -> str:
     scripts = [assets.vendored("katex.min.js"), assets.script(*SCRIPTS)]
     style = assets.style("base.css", "answers.css")
     # Scripts beside the page: 'self' is the page's own server, file: its own disk.
-    return assets.render("answers.html", scripts, policy="'self' file:", style=style, katex=assets.Markup(assets.katex_style()))
+    return assets.render(
+        "answers.html", scripts, policy="'self' file:", style=style, katex=assets.Markup(assets.katex_style())
+    )
 
 
 def groups(study: Study) -> Iterator[Group]:
@@ -83,7 +85,9 @@ def groups(study: Study) -> Iterator[Group]:
             of_it = sorted((run for run in runs if (run.task, run.config_id) == (task, config_id)),
                            key=lambda run: (run.seed is None, run.seed or 0))  # fmt: skip
             label = labels.get((place, task, config_id), f"{own[of_it[0].name]['model']} ({config_id})")
-            yield Group(task, config_id, label, [(run, raw[run.name]) for run in of_it], [own[run.name] for run in of_it])
+            yield Group(
+                task, config_id, label, [(run, raw[run.name]) for run in of_it], [own[run.name] for run in of_it]
+            )
 
 
 def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, dict[str, Any]]) -> None:
@@ -103,7 +107,9 @@ def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, d
         if asked.keys() - problems.keys():
             files.write(folder, f"{task}/problems", [_shown(one) for one in (problems | asked).values()])
         if answers:
-            write_json(place / STAMP, {"stamp": stamp, "characters": characters, "problems": list(asked), "wrong": unread})
+            write_json(
+                place / STAMP, {"stamp": stamp, "characters": characters, "problems": list(asked), "wrong": unread}
+            )
     for line in wrong:
         _remark(done, line)
     if characters:

@@ -38,7 +38,9 @@ def dots(data: dict, task: int) -> Figure | None:
             axes.barh(at, 2 * one["sd"], 0.5, one["mean"] - one["sd"], color=colour, alpha=0.22, linewidth=0)
         if one["lo"] is not None:
             ends = [[one["mean"] - one["lo"]], [one["hi"] - one["mean"]]]
-            axes.errorbar(one["mean"], at, xerr=np.maximum(ends, 0), color=colour, capsize=2, elinewidth=0.9, capthick=0.9)
+            axes.errorbar(
+                one["mean"], at, xerr=np.maximum(ends, 0), color=colour, capsize=2, elinewidth=0.9, capthick=0.9
+            )
         seeds = [accuracy for _, accuracy in one["seeds"] if accuracy is not None]
         off = [((index * 5) % 7 - 3) / 24 for index in range(len(seeds))]
         axes.plot(seeds, at + np.array(off), ".", color="black", alpha=0.45, markersize=2.6, markeredgewidth=0)
@@ -91,7 +93,10 @@ def curves(data: dict, task: int) -> Figure | None:
     many = len(entries) > len(COLOURS)
     figure = Figure(figsize=(WIDTH, 2.3 + (0 if many else 0.14 * ((len(entries) + 2) // 2))), layout="constrained")
     axes = figure.subplots()
-    handles = [Line2D([], [], color="black", label="pass@k"), Line2D([], [], color="black", linestyle="--", label="maj@k")]
+    handles = [
+        Line2D([], [], color="black", label="pass@k"),
+        Line2D([], [], color="black", linestyle="--", label="maj@k"),
+    ]
     for at, one in enumerate(entries):
         colour = (RIGHT if one["lead"] else REST) if many else COLOURS[at]
         for values, look in ((one["pass"], "o-"), (one["maj"], "o--")):

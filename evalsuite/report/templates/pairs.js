@@ -3,7 +3,8 @@ const [A, B, GAP, LOW, HIGH, P, HOLM, MDE, NEW, HOLM_THESE, THESE, SETTLE, SHARE
 const better = (verdict) => verdict === "a better" || verdict === "b better";
 
 DIALECT.pairs = (entries, width, task) => {
-  if (!D.pairs[task].length) return nothing(D.labels.length < 2 || entries.length < 2 ? "One model: there is nothing to compare." : "Nothing was compared on this task.");
+  if (entries.length < 2) return nothing("One model: there is nothing to compare.");
+  if (!D.pairs[task].length) return nothing("Nothing was compared on this task.");
   const place = new Map(entries.map((one, at) => [one.m, at]));
   const shown = D.pairs[task].filter((pair) => place.has(pair[A]) && place.has(pair[B]));
   if (!shown.length) return nothing("The chosen models were not compared.");
@@ -37,7 +38,7 @@ function square(cell, api, size, high, most) {
   const strength = 0.25 + 0.75 * Math.min(1, Math.abs(gap) / most);
   const fill = cell.below || !clear ? colour("faint") : colour(gap > 0 ? "accent" : "minus");
   const children = [{ type: "rect", shape: { x: x - size / 2 + 0.5, y: y - high / 2 + 0.5, width: size - 1, height: high - 1, r: size > 20 ? 3 : 0 },
-    style: { fill, opacity: cell.below || !clear ? 1 : strength * 0.8 } }];
+    style: { fill, opacity: cell.below || !clear ? 1 : strength * 0.62 } }];
   const text = (words, dy, style) => ({ type: "text", style: { text: words, x, y: y + dy, align: "center", verticalAlign: "middle", fill: colour("fg"), fontSize: 12, ...style } });
   const two = high >= 34 && size >= 52;
   if (size >= 36 && high >= 16) {

@@ -80,7 +80,7 @@ function facts(group, at, reason, close) {
 function responseText(text) {
   const made = text ? words(text) : el("div", { className: "words muted" }, "(an empty response)");
   made.setAttribute("tabindex", "0");
-  made.setAttribute("role", "region");
+  made.setAttribute("role", "group");
   made.setAttribute("aria-label", "Response");
   return made;
 }

@@ -31,10 +31,14 @@ function* pieces(text) {
   if (last < text.length) yield { text: text.slice(last) };
 }
 
+// What KaTeX would do only if it trusted the source (and else leaves out): shown as it is written.
+const UNTRUSTED = /\\(href|url|includegraphics|html(Class|Id|Style|Data))\b/;
+
 function formula(piece) {
+  if (UNTRUSTED.test(piece.formula)) return plain(piece.text);
   const made = el("span");
   try {
-    katex.render(piece.formula, made, { displayMode: piece.display, throwOnError: true, trust: false, strict: "ignore", maxSize: 8, maxExpand: 200 });
+    katex.render(piece.formula, made, { displayMode: piece.display, throwOnError: true, trust: false, strict: "ignore", maxSize: 8, maxExpand: 200, errorColor: "currentcolor" });
   } catch {
     return plain(piece.text);
   }
