@@ -1,13 +1,18 @@
-"""Shared fixtures: where the optional shared folder lies, and the repository's root."""
+"""Shared fixtures: where the optional shared folder lies, the repository's root, and the fake engine and server."""
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from calls import Calls
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +22,20 @@ def shared() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"shared folder not found at {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def fake_engine(tmp_path_factory: pytest.TempPathFactory) -> "Calls":
+    """Calls of main.py with a small model and six sums; the engine that they start is tests/fake_engine."""
+    from calls import Calls
+
+    return Calls(tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="module")
+def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Calls"]:
+    """The same beside tests/fake_server.py, running at `fake_server.base_url`."""
+    from calls import Calls, served
+
+    with served(Calls(tmp_path_factory.mktemp("server"))) as calls:
+        yield calls
