@@ -1,19 +1,17 @@
 """How to ask the server: its model's name, whether it streams, and the key, which is never written anywhere."""
 
 import argparse
-import base64
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
+from evalsuite.address import address, authorization
 from evalsuite.engine.client import Endpoint
 from evalsuite.engine.health import counters
 from evalsuite.engine.server import Server
 from evalsuite.errors import RunError, UserError
-from evalsuite.provenance import without_credentials
 
 if TYPE_CHECKING:
     from evalsuite.plan import Sweep
@@ -37,24 +35,6 @@ async def open_endpoint(
         counted = await counters(session, endpoint) is not None
     name = args.served_model or _served_name(models, sweep.model.source)
     return replace(endpoint, model=name, stream=not counted), version.get("version") if version else None
-
-
-def address(base_url: str) -> str:
-    """The server's address: --base_url without credentials and without the /v1 that many write.
-
-    >>> address("https://me:secret@host:1/api/v1/")
-    'https://host:1/api'
-    """
-    return without_credentials(base_url).rstrip("/").removesuffix("/v1")
-
-
-def authorization(base_url: str, key: str | None) -> str | None:
-    """The header's value: the URL's own user and password before the key, which may be meant for another server."""
-    parts = urlsplit(base_url)
-    if parts.username is None:
-        return f"Bearer {key}" if key else None
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def _served_name(models: Any, wanted: str) -> str:

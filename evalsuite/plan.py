@@ -4,11 +4,12 @@ import argparse
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evalsuite import manifest
+from evalsuite import address, manifest
 from evalsuite.arguments import seeds as parse_seeds
 from evalsuite.engine.command import (
     EngineOptions,
     altering,
+    check_python,
     cpu_binding,
     detect_device,
     gpu_names,
@@ -62,6 +63,8 @@ class Sweep:
 
 def plan(args: argparse.Namespace) -> Sweep:
     """Make the sweep. Raises UserError for every mistake that can be seen without loading a model."""
+    if args.base_url:
+        address.check(args.base_url)
     tasks = _tasks(args)
     prompts = load_prompts(table_path=args.custom_tasks_directory)
     selection = Selection(args.max_samples, tuple(args.ids or ()), args.filter or "")
@@ -132,6 +135,7 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
     extra = split_engine_args(args.engine_args)
     sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
     if not args.base_url:
+        check_python(args.engine_python)
         check_parallel(model, *sizes, len(gpu_names()) if device == "cuda" and not is_multi_node(extra) else None)
         if device == "cpu":
             cpu_binding(sizes[0] * sizes[1] * sizes[2])

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
+from evalsuite.address import without_credentials
 from evalsuite.arguments import ROOT
 from evalsuite.engine.command import EngineOptions, gpu_names
 
@@ -56,17 +56,6 @@ def provenance() -> dict[str, Any]:
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def without_credentials(url: str) -> str:
-    """A URL without user, password and query.
-
-    >>> without_credentials("https://me:secret@host:1/v1?key=x")
-    'https://host:1/v1'
-    """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def without_secrets(argument: str) -> str:

@@ -58,7 +58,7 @@ def split_engine_args(text: str) -> tuple[str, ...]:
     """
     if not text.lstrip().startswith("{"):
         try:
-            return tuple(shlex.split(text))
+            return _without_secrets(tuple(shlex.split(text)))
         except ValueError as error:
             raise UserError(f"--engine_args {text!r}: {error}; quote it as on a command line") from error
     try:
@@ -72,7 +72,21 @@ def split_engine_args(text: str) -> tuple[str, ...]:
             parts.append(flag if value else "--no-" + flag[2:])
         else:
             parts += [flag, value if isinstance(value, str) else json.dumps(value)]
-    return tuple(parts)
+    return _without_secrets(tuple(parts))
+
+
+def _without_secrets(engine_args: tuple[str, ...]) -> tuple[str, ...]:
+    """Raise UserError for a secret among them: they are part of a result's record."""
+    for part in engine_args:
+        if part.split("=")[0].replace("_", "-") in ("--hf-token", "--api-key", "--ssl-keyfile-password"):
+            raise UserError(f"--engine_args: {part.split('=')[0]} would be written down; set HF_TOKEN, or leave it out")
+    return engine_args
+
+
+def check_python(python: str) -> None:
+    """Raise UserError where --engine_python cannot be run."""
+    if shutil.which(python) is None:
+        raise UserError(f"--engine_python {python} is no program; give the Python of an environment that has vLLM")
 
 
 def altering(engine_args: tuple[str, ...]) -> tuple[str, ...]:
