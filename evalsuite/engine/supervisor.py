@@ -21,6 +21,7 @@ import time
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE_SECONDS = 5.0  # between the polite and the hard signal
+ORPHAN_SECONDS = 1.0  # the same, once the server itself has ended
 
 
 def prctl(option: int, value: int) -> None:
@@ -62,6 +63,8 @@ def kill_all(server: subprocess.Popen) -> None:
         while time.monotonic() < deadline:
             if server.poll() is not None:
                 reap()
+                if number == signal.SIGTERM and patience > ORPHAN_SECONDS:
+                    patience, deadline = ORPHAN_SECONDS, time.monotonic() + ORPHAN_SECONDS
             living = descendants(os.getpid())
             if not living:
                 return
