@@ -4,6 +4,7 @@
 #   bash run_interactive.sh              sets up what is missing, then runs what the variables below say
 #   bash run_interactive.sh my.conf      the same with the variables of a file: a copy of the block below, or part of it
 #   bash run_interactive.sh --dry-run    shows each command, and how many completions and tokens it can cost
+#   bash run_interactive.sh --slurm      submits the same to a Slurm cluster; --slurm --status, --slurm --cancel
 #   bash run_interactive.sh --help       this text
 #
 # A variable given in the environment wins over the file, and the file over the block; lists are split at spaces:
@@ -71,6 +72,19 @@ PYTHON=""                   # the Python, 3.11 or newer, that set-up starts from
 SETUP=1                     # 0 installs nothing and uses the current environment
 SEEDS_PER_RUN="all"         # seeds and tasks of one main.py call: "all" loads a model once for everything;
 TASKS_PER_RUN="all"         # 1 and 1 is a process per experiment
+
+# For --slurm (docs/cluster.md); what is empty is left to the cluster. A task gets the GPUs of its parallel sizes.
+SLURM_PARTITION=""
+SLURM_ACCOUNT=""
+SLURM_TIME=""               # of a task: 12:00:00; one that needs longer is queued again and goes on where it was
+SLURM_MEM=""                # of a task: 64G
+SLURM_CPUS=""               # of a task
+SLURM_GRES="gpu"            # gpu:a100 asks for that kind
+SLURM_MAX_PARALLEL=""       # tasks at a time
+SLURM_MAX_REQUEUES=20       # how often a task may be queued again before it counts as failed
+SLURM_WARNING=120           # seconds before the end of its time at which a task stops cleanly
+SLURM_ANALYSIS_MEM=""       # of the analysis job
+SLURM_ARGS=""               # further options of sbatch: --qos normal --constraint h100
 # ---- End of the variables ------------------------------------------------------------------------------------------
 
 main() {

@@ -141,6 +141,7 @@ def _run(group: Any) -> None:
     )
     group.add_argument("--log_dir", help="folder of the engine's log; default: OUTPUT_DIR/logs")
     group.add_argument("--dry_run", action="store_true", help="say what would be done, and how much that is")
+    group.add_argument("--elsewhere", action="store_true", help="with --dry_run: another machine's GPUs will do it")
 
 
 def positive(text: str) -> int:

@@ -131,12 +131,14 @@ def _endpoint(args: argparse.Namespace, model: Model) -> bool:
 
 
 def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
-    device = "cuda" if args.base_url else detect_device(args.device)
+    elsewhere = args.elsewhere and args.dry_run
+    device = "cuda" if args.base_url or elsewhere else detect_device(args.device)
     extra = split_engine_args(args.engine_args)
     sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
     if not args.base_url:
         check_python(args.engine_python)
-        check_parallel(model, *sizes, len(gpu_names()) if device == "cuda" and not is_multi_node(extra) else None)
+        here = device == "cuda" and not elsewhere and not is_multi_node(extra)
+        check_parallel(model, *sizes, len(gpu_names()) if here else None)
         if device == "cpu":
             cpu_binding(sizes[0] * sizes[1] * sizes[2])
     same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
@@ -220,7 +222,8 @@ def describe(sweep: Sweep, unfinished: list[Experiment]) -> list[str]:
         tokens += sum(task.asked * experiment.configuration.max_new_tokens for experiment in todo)
     return [
         *lines,
-        f"dry run: completions={completions} max_tokens={tokens} disk_gb={tokens * BYTES_A_TOKEN / 1e9:.3f}",
+        f"dry run: completions={completions} max_tokens={tokens} disk_gb={tokens * BYTES_A_TOKEN / 1e9:.3f}"
+        f" unfinished={len(unfinished)}",
     ]
 
 

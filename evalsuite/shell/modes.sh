@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 MODE=run_everything
+SLURM_ACTION=""
 
 read_arguments() {
     local argument
@@ -9,10 +10,15 @@ read_arguments() {
         case $argument in
             -h | --help) show_help && exit 0 ;;
             --dry-run) MODE=show_plan ;;
+            --slurm) MODE=slurm_submit ;;
+            --status | --cancel) SLURM_ACTION=${argument#--} ;;
             -*) die "unknown option $argument; --help shows what there is" ;;
             *) take_conf "$argument" ;;
         esac
     done
+    [[ -n $SLURM_ACTION ]] || return 0
+    [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION goes with --slurm; give both"
+    MODE=slurm_$SLURM_ACTION
 }
 
 # The header comment of the script is the help.

@@ -1,0 +1,183 @@
+# --slurm: the same variables as a job array, one task for each call of main.py, and an analysis job after all of them.
+# shellcheck shell=bash
+
+INDEXES=1000 # of one array: Slurm's own limit, MaxArraySize, is 1001 unless a site changes it
+
+slurm_submit() {
+    say_environment
+    need_slurm sbatch
+    check_slurm
+    choose_for_cluster
+    RUN_ID=$(date +%Y%m%d-%H%M%S)-$$ QUEUED_COUNT=0
+    freeze_folder slurm --elsewhere
+    each_call freeze_call
+    check_frozen
+    leave_out_queued
+    group_calls
+    if ((${#ARRAYS[@]} == 0)); then nothing_to_submit; else submit_all; fi
+}
+
+need_slurm() {
+    command -v "$1" >/dev/null || die "there is no $1 here; run --slurm on a login node of a Slurm cluster"
+}
+
+# The machine that submits is not the one that runs: whether there are GPUs must be said where set-up cannot know it.
+choose_for_cluster() {
+    if [[ $SETUP == 1 && $DEVICE == auto ]] && ! has_gpu && [[ -z $(compgen -G "$VENV/installed-requirements*") ]]; then
+        die "DEVICE=auto, and this machine has no GPU; set DEVICE=cuda or DEVICE=cpu, whichever the nodes have"
+    fi
+    set_up
+    make_embedded_models
+}
+
+check_slurm() {
+    [[ $SLURM_MAX_PARALLEL =~ ^([1-9][0-9]{0,5})?$ ]] || die "SLURM_MAX_PARALLEL=$SLURM_MAX_PARALLEL: it is empty or a number from 1"
+    [[ $SLURM_MAX_REQUEUES =~ ^[0-9]{1,5}$ ]] || die "SLURM_MAX_REQUEUES=$SLURM_MAX_REQUEUES: it is a number from 0"
+    [[ $SLURM_WARNING =~ ^[0-9]{1,5}$ ]] || die "SLURM_WARNING=$SLURM_WARNING: it is a number of seconds"
+    split_words SLURM_ARGS "$SLURM_ARGS"
+    SBATCH_ARGS=("${WORDS[@]}")
+}
+
+# What an earlier submission has still in the queue is not queued twice.
+leave_out_queued() {
+    local old new queued
+    queued=$(slurm_python queued "$PWD" "$OUTPUT_DIR") || fail "squeue could not be asked; see above"
+    while IFS= read -r old; do
+        for new in "$FROZEN"/calls/*; do
+            cmp -s "$old" "$new" || continue
+            rm "$new"
+            QUEUED_COUNT=$((QUEUED_COUNT + 1))
+        done
+    done <<<"$queued"
+}
+
+slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.slurm "$1" "${@:3}"; }
+
+# An array's tasks are alike in what they ask for: into ARRAYS[GPUS-BASE] the indexes of the calls; the most GPUs first.
+group_calls() {
+    local number gpus key
+    declare -gA ARRAYS=()
+    while IFS=$'\t' read -r number gpus _; do
+        [[ -f $FROZEN/calls/$number ]] || continue
+        key=$gpus-$((number / INDEXES * INDEXES))
+        ARRAYS[$key]+=${ARRAYS[$key]+,}$((number % INDEXES))
+    done <"$FROZEN/calls.tsv"
+    mapfile -t ARRAY_KEYS < <(printf '%s\n' "${!ARRAYS[@]}" | sort -t - -k 1,1nr -k 2,2n)
+}
+
+nothing_to_submit() {
+    rm -rf "$FROZEN"
+    say "Nothing to submit: $(counted "$FINISHED_COUNT" call) finished, $QUEUED_COUNT in the queue already."
+}
+
+submit_all() {
+    local position
+    JOB_NAME=eval-$RUN_ID JOB_IDS=()
+    freeze_analysis
+    for position in "${!ARRAY_KEYS[@]}"; do submit_array "$position"; done
+    submit_analysis
+    say "Submitted $(counted "${SUBMITTED:-0}" task) in $(counted "${#ARRAY_KEYS[@]}" "job array")" \
+        "(${JOB_IDS[*]}) and the analysis ($ANALYSIS_ID); $FINISHED_COUNT finished, $QUEUED_COUNT queued before."
+    say "What becomes of them: the same command with --slurm --status. To end them: --slurm --cancel."
+}
+
+# With fewer tasks at a time than arrays, an array waits for the one that many places before it.
+submit_array() {
+    local position=$1 key=${ARRAY_KEYS[$1]} after=() limit id
+    local gpus=${key%-*} base=${key#*-}
+    share_of "$position"
+    ((LIMIT == 0)) || limit=%$LIMIT
+    if ((LIMIT && position >= SLURM_MAX_PARALLEL)); then
+        after=("--dependency=afterany:${JOB_IDS[position - SLURM_MAX_PARALLEL]}")
+    fi
+    sbatch_options "$gpus"
+    id=$(sbatch_now "${OPTIONS[@]}" "${after[@]}" --array="${ARRAYS[$key]}${limit-}" \
+        "${SBATCH_ARGS[@]}" "$ROOT/evalsuite/shell/slurm_task.sh" "$ROOT" "$FROZEN" "$base" "$SLURM_MAX_REQUEUES") ||
+        cancel_half "$id"
+    JOB_IDS+=("$id")
+    note_tasks "$id" "$base" "${ARRAYS[$key]}"
+}
+
+# Into LIMIT how many tasks of the array may run at once: its share of SLURM_MAX_PARALLEL, 0 without a limit.
+share_of() {
+    local count=${#ARRAY_KEYS[@]}
+    LIMIT=0
+    [[ -n $SLURM_MAX_PARALLEL ]] || return 0
+    LIMIT=$((SLURM_MAX_PARALLEL / count + ($1 < SLURM_MAX_PARALLEL % count)))
+    ((LIMIT > 0)) || LIMIT=1
+}
+
+# Into OPTIONS what every task asks for. The warning signal goes to the script alone, which hands it on.
+sbatch_options() {
+    common_options
+    OPTIONS+=(--signal="B:USR1@$SLURM_WARNING" --output="${FROZEN//%/%%}/slurm_%A_%a.out")
+    [[ -z $SLURM_TIME ]] || OPTIONS+=(--time="$SLURM_TIME")
+    [[ -z $SLURM_MEM ]] || OPTIONS+=(--mem="$SLURM_MEM")
+    [[ -z $SLURM_CPUS ]] || OPTIONS+=(--cpus-per-task="$SLURM_CPUS")
+    (($1 == 0)) || OPTIONS+=(--gres="$SLURM_GRES:$1")
+}
+
+common_options() {
+    OPTIONS=(--job-name="$JOB_NAME" --open-mode=append --requeue --chdir="$PWD")
+    [[ -z $SLURM_PARTITION ]] || OPTIONS+=(--partition="$SLURM_PARTITION")
+    [[ -z $SLURM_ACCOUNT ]] || OPTIONS+=(--account="$SLURM_ACCOUNT")
+}
+
+# After all arrays, whatever became of them.
+submit_analysis() {
+    local ids
+    common_options
+    OPTIONS+=(--output="${FROZEN//%/%%}/slurm_%j.out")
+    [[ -z $SLURM_ANALYSIS_MEM ]] || OPTIONS+=(--mem="$SLURM_ANALYSIS_MEM")
+    printf -v ids ':%s' "${JOB_IDS[@]}"
+    ANALYSIS_ID=$(sbatch_now "${OPTIONS[@]}" --dependency="afterany$ids" "${SBATCH_ARGS[@]}" \
+        "$ROOT/evalsuite/shell/slurm_task.sh" "$ROOT" "$FROZEN" analysis "$SLURM_MAX_REQUEUES") ||
+        cancel_half "$ANALYSIS_ID"
+    printf 'analysis\t%s\n' "$ANALYSIS_ID" >>"$FROZEN/jobs.tsv"
+}
+
+# SLURM_* of a job that we may be in would be taken for options of the new one.
+sbatch_now() {
+    local id
+    id=$(env -u SLURM_JOB_ID -u SLURM_CPUS_PER_TASK -u SLURM_MEM_PER_NODE -u SLURM_MEM_PER_CPU \
+        sbatch --parsable "$@" 2>&1) || { printf '%s\n' "$id" && return 1; }
+    id=$(tail -n 1 <<<"$id")
+    printf '%s\n' "${id%%;*}"
+}
+
+# A submission is whole or not there.
+cancel_half() {
+    scancel --user="$(id -un)" --name="$JOB_NAME" 2>/dev/null || true
+    rm -rf "$FROZEN"
+    fail "sbatch refused: $(tail -n 1 <<<"$1"); mend the SLURM_ variables. Nothing is left in the queue"
+}
+
+# jobs.tsv says which job runs which call.
+note_tasks() {
+    local index
+    for index in ${3//,/ }; do
+        printf '%s\t%s_%s\n' $(($2 + index)) "$1" "$index" >>"$FROZEN/jobs.tsv"
+        SUBMITTED=$((${SUBMITTED:-0} + 1))
+    done
+}
+
+# The analysis as it would be run now, with the functions of ours that it needs.
+freeze_analysis() {
+    ANALYSIS=()
+    each_analysis add_analysis
+    declare -p ANALYSIS OUTPUT_DIR >"$FROZEN/analysis"
+}
+
+add_analysis() { ANALYSIS+=("$(quoted "$@")"); }
+
+slurm_status() {
+    need_slurm squeue
+    find_environment
+    slurm_python status "$PWD" "$OUTPUT_DIR"
+}
+
+slurm_cancel() {
+    need_slurm scancel
+    find_environment
+    slurm_python cancel "$PWD" "$OUTPUT_DIR"
+}

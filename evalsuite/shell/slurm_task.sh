@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The script of a job: slurm_task.sh ROOT FROZEN BASE|analysis MAX_REQUEUES. sbatch keeps a copy of it.
+# A task runs call BASE + its index; what becomes of it stands in FROZEN/records/N: time, event, detail.
+set -euo pipefail
+ROOT=$1 FROZEN=$2 BASE=$3 MAX_REQUEUES=$4
+source "$ROOT/evalsuite/shell/messages.sh"
+source "$ROOT/evalsuite/shell/jobs.sh"
+source "$ROOT/evalsuite/shell/machine.sh"
+
+WARNED="interrupted"
+ENGINE_PYTHON="" LOGS=$(cd "$FROZEN/../.." && pwd)
+
+main() {
+    NUMBER=$BASE
+    [[ $BASE == analysis ]] || NUMBER=$((BASE + SLURM_ARRAY_TASK_ID))
+    trap 'WARNED="time limit near" && on_signal TERM' USR1
+    trap 'WARNED="told to stop" && on_signal TERM' TERM
+    record started "node=${SLURMD_NODENAME:-$(uname -n)} attempt=$((${SLURM_RESTART_COUNT:-0} + 1))"
+    if [[ $BASE == analysis ]]; then run_analyses; else run_task; fi
+}
+
+record() { printf '%s\t%s\t%s\n' "$(date +%s)" "$1" "${2//[[:cntrl:]]/ }" >>"$FROZEN/records/$NUMBER"; }
+
+run_task() {
+    local status=0 log
+    if ((${SLURM_RESTART_COUNT:-0} > MAX_REQUEUES)); then end 1 "given up after $MAX_REQUEUES requeues"; fi
+    # shellcheck source=/dev/null
+    source "$FROZEN/calls/$NUMBER"
+    open_log "$MODEL_NAME" "${CALL[@]}"
+    run_logged "$LOG" "${CALL[@]}" --log_dir "$FROZEN/engine/$NUMBER" || status=$?
+    ((status == 0)) || end "$status" "exit code $status: $(last_words)"
+    end 0 ""
+}
+
+# open_log NAME COMMAND...: into LOG the log of this task, with this attempt's machine and command at its end.
+open_log() {
+    LOG=$LOGS/$(basename "$FROZEN")_$(printf "%02d" "$NUMBER")_${1//[^A-Za-z0-9._@+-]/_}.log
+    RUN_PYTHON=$2
+    { machine_facts && printf 'command   %s\n\n' "$(quoted "${@:2}")"; } | hide_credentials >>"$LOG" ||
+        end 1 "cannot write $LOG; free the disk"
+}
+
+last_words() { grep -v '^[[:space:]]*$' "$LOG" | tail -n 1 | cut -c 1-200 || true; }
+
+end() {
+    record ended "$1 $2"
+    say "$2"
+    exit "$1"
+}
+
+# In place of the function of jobs.sh: main.py has stopped after a signal, and all that it finished is kept.
+# Where Slurm itself is ending the job (cancelled, preempted with requeue), what follows is decided already.
+end_interrupted() {
+    local state
+    state=$(scontrol -o show job "$SLURM_JOB_ID" 2>/dev/null | grep -o ' JobState=[A-Z_]*' || true)
+    [[ ${state#*=} == RUNNING ]] || { record stopped "$WARNED by Slurm" && exit 143; }
+    if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$WARNED; given up after $MAX_REQUEUES requeues"; fi
+    record requeued "$WARNED"
+    say "requeued: $WARNED"
+    scontrol requeue "$SLURM_JOB_ID" || end 1 "$WARNED; could not be requeued: submit again"
+    exit 0
+}
+
+# Both passes, the converter and the report; one that fails does not stop the next.
+run_analyses() {
+    local command failed=()
+    # shellcheck source=/dev/null
+    source "$FROZEN/analysis"
+    [[ -n $(compgen -G "$OUTPUT_DIR/*/*/experiment.json") ]] || end 1 "no experiment has finished; nothing to analyse"
+    for command in "${ANALYSIS[@]}"; do
+        say "" && say "$command"
+        bash -c "$command" || failed+=("$command")
+    done
+    ((${#failed[@]} == 0)) || end 1 "failed: ${failed[*]}"
+    end 0 ""
+}
+
+main
