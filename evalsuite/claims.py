@@ -81,6 +81,7 @@ class Claims:
         try:
             self.sweep.folder.mkdir(parents=True, exist_ok=True)
             self._leash = Leash()
+            self._leash.shelter()
         except OSError as error:
             where = error.filename or self.sweep.folder
             raise RunError(f"cannot make {where}: {error.strerror}; choose another --output_dir or TMPDIR") from error

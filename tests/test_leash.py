@@ -66,6 +66,20 @@ def test_a_killed_supervisor_leaves_nothing_behind_once_main_notices() -> None:
     assert not marked(str(leash.folder)) and not leash.folder.exists()
 
 
+def test_supervisor_and_parent_killed_at_once_leave_nothing_where_another_leash_shelters_them() -> None:
+    program = PARENT.replace("leash =", "home = Leash(); home.shelter(); leash =")
+    parent = subprocess.Popen([sys.executable, "-c", program, SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    name, supervisor = parent.stdout.readline().split()
+    home = Path(name).parent
+    others = Path((home / "others").read_text())
+    pids(Path(name))
+    kill(int(supervisor))
+    kill(parent.pid)
+    parent.wait()
+    parent.stdout.close()
+    until(lambda: not marked(str(home)) and not home.exists() and not others.exists(), 20)
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_server_that_ends_takes_its_worker_along_and_its_code_is_told(code: int) -> None:
     leash = Leash([sys.executable, "-c", SERVER, "{folder}", str(code)])

@@ -10,10 +10,12 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
+
+from evalsuite.engine.supervisor import MARK, OTHERS
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_SECONDS = 45.0
-MARK = "EVALSUITE_LEASH"  # the environment variable by which all that a supervisor started can be found
 
 
 class Leash:
@@ -22,10 +24,12 @@ class Leash:
     `folder` is private (0700) and short, since a Unix socket's path may have at most about 100 characters.
     """
 
+    home: ClassVar[Path | None] = None  # the folder of the leash that shelters others
+
     def __init__(
         self, command: Sequence[str] = (), *, env: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=short_temporary_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=Leash.home or short_temporary_folder()))
         reader, self._writer = os.pipe()
         expanded = [part.replace("{folder}", str(self.folder)) for part in command]
         values = (os.environ if env is None else env) | {MARK: "{folder}"}
@@ -42,6 +46,16 @@ class Leash:
             )
         os.close(reader)
 
+    def shelter(self) -> None:
+        """Take the folders of later leashes into this one's, and multiprocessing's, which is removed only politely.
+
+        Then nothing of them outlives us, whatever is killed, an engine's own supervisor included.
+        """
+        from multiprocessing import util
+
+        Leash.home = self.folder
+        (self.folder / OTHERS).write_text(util.get_temp_dir())
+
     @property
     def exit_code(self) -> int | None:
         """The server's exit code once it and all it started are gone; None while anything of it lives."""
@@ -49,6 +63,9 @@ class Leash:
 
     def stop(self) -> None:
         """Let go: the supervisor ends the server and all it started; returns when they are gone."""
+        if Leash.home == self.folder:
+            Leash.home = None
+            (self.folder / OTHERS).unlink(missing_ok=True)  # still in use, and removed when this process ends
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1

@@ -5,7 +5,8 @@ server ends (however), every process that the server started is killed, the lock
 itself (the private socket folder) are removed, and the supervisor exits with the server's exit code. It runs in a
 session of its own, so that a Ctrl-C in the terminal reaches main.py alone, and leaves polite signals to main.py, too:
 Slurm sends them to every process of a job. Without a command it only waits and cleans up.
-Standard library only: it must start at once and outlive anything.
+One without a command waits besides for the supervisors whose folders lie in its own: should one of them have been
+killed, it does its work. Standard library only: it must start at once and outlive anything.
 """
 
 import contextlib
@@ -19,9 +20,12 @@ import subprocess
 import sys
 import time
 
+MARK = "EVALSUITE_LEASH"  # the environment variable by which all that a supervisor started can be found
+OTHERS = "others"  # the file in the private folder that names another folder to remove
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE_SECONDS = 5.0  # between the polite and the hard signal
 ORPHAN_SECONDS = 1.0  # the same, once the server itself has ended
+SHELTER_SECONDS = 12.0  # for other supervisors to do their work
 
 
 def prctl(option: int, value: int) -> None:
@@ -94,7 +98,38 @@ def clean(folder: str) -> None:
                     os.unlink(mine)
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(path))  # a folder that stayed empty
+    with contextlib.suppress(OSError), open(os.path.join(folder, OTHERS)) as stream:
+        shutil.rmtree(stream.read(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def sheltered(folder: str) -> list[int]:
+    """Processes of the supervisors whose folders lie in `folder`."""
+    prefix, found = f"{MARK}={folder}/".encode(), []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as stream:
+            if any(part.startswith(prefix) for part in stream.read().split(b"\0")):
+                found.append(int(name))
+    return found
+
+
+def end_sheltered(folder: str) -> None:
+    """Return when none of those is left; kill them when they take too long."""
+    deadline = time.monotonic() + SHELTER_SECONDS
+    while left := sheltered(folder):
+        supervised = any(_is_supervisor(pid) for pid in left)
+        for pid in left if time.monotonic() > deadline or not supervised else ():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline + SHELTER_SECONDS:
+            return
+        time.sleep(0.1)
+
+
+def _is_supervisor(pid: int) -> bool:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as stream:
+        return b"supervisor.py" in stream.read()
+    return False
 
 
 def main(argv: list[str]) -> int:
@@ -109,6 +144,8 @@ def main(argv: list[str]) -> int:
     wait(leash, server)
     if server is not None:
         kill_all(server)
+    else:
+        end_sheltered(folder)
     clean(folder)
     code = server.poll() if server is not None else 0
     return 128 - code if code is not None and code < 0 else code or 0
