@@ -18,6 +18,8 @@ from evalsuite.errors import RunError
 from evalsuite.journal import Journal
 
 VICTIMS = ("main", "server", "worker", "supervisor", "grader", "forkserver")
+WEIGHTS = (1, 4, 4, 4, 6, 1)  # of each at a moment; those that do not live then are spared
+ENGINE = ("server", "worker", "supervisor")
 IN_FLIGHT = 14  # completions between two deaths of the engine, so that no request is in flight at both
 GONE_SECONDS = 40.0  # a forkserver that is still importing lighteval learns of its parent's death when that is done
 VOLATILE = {"provenance", "sessions", "circumstances", "mixed_circumstances", "graded_at", "history"}
@@ -110,20 +112,18 @@ class Campaign:
                 continue
             settled = len(self.watcher.known) >= engine_died_at + IN_FLIGHT
             victim = self._kill_one(process, dice, settled)
-            if victim in ("server", "worker", "supervisor"):
+            if victim in ENGINE:
                 engine_died_at = len(self.watcher.known)
-            next_kill = time.monotonic() + dice.expovariate(1.5)
+            next_kill = time.monotonic() + dice.expovariate(2.0)
         self._see_everything_gone()
         return process.returncode
 
     def _kill_one(self, process: subprocess.Popen, dice: random.Random, settled: bool) -> str | None:
-        living = {name: pids for name, pids in self.find(process.pid).items() if name in self.victims and pids}
-        if not settled:
-            living = {name: pids for name, pids in living.items() if name in ("main", "grader", "forkserver")}
-        weights = [1 if name in ("main", "forkserver") else 4 for name in living]
-        if not living or process.poll() is not None:
+        living = self.find(process.pid)
+        name = dice.choices(VICTIMS, WEIGHTS)[0]
+        engine = name in ENGINE
+        if name not in self.victims or not living[name] or process.poll() is not None or (engine and not settled):
             return None
-        name = dice.choices(list(living), weights)[0]
         kill(dice.choice(living[name]), signal.SIGKILL)
         self.kills[name] += 1
         return name
