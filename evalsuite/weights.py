@@ -9,6 +9,7 @@ from typing import Any
 from evalsuite.errors import UserError
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+READ_SUFFIXES = (".json", ".jinja", ".model", ".txt", ".tiktoken", ".py")  # the model's own code may run, too
 SAMPLES = 16  # places read in each weight file
 SAMPLE_BYTES = 4096
 COMMIT_LENGTH = 40
@@ -26,7 +27,7 @@ def folder_hash(folder: str | Path) -> str:
         if path.suffix in WEIGHT_SUFFIXES:
             digest.update(f"{path.name}\0{size}\0".encode())
             _add_weights(digest, path, size)
-        elif path.suffix in (".json", ".jinja", ".model", ".txt"):
+        elif path.suffix in READ_SUFFIXES:
             digest.update(f"{path.name}\0{size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
