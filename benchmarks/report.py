@@ -25,14 +25,21 @@ WORDS = """we the of a to that so then since let if is are be as by from both si
 product triangle circle radius angle square root modulo divides remainder counting ways choose pairs sequence term next
 case first second third consider suppose assume wait check again actually therefore must at most least exactly between
 equation gives substituting solving simplify factor expand coordinates length area ratio probability expected""".split()
-FORMULAS = [r"$x^2 + {0}x - {1} = 0$", r"\(\frac{{{0}}}{{{1}}}\)", r"$$\sum_{{k=1}}^{{{0}}} k = {1}$$", r"$n \equiv {0} \pmod{{{1}}}$",
-            r"\[\sqrt{{{0}}} < {1}\]"]  # fmt: skip
+FORMULAS = [r"$x^2 + {0}x - {1} = 0$", r"\(\frac{{{0}}}{{{1}}}\)", r"$$\sum_{{k=1}}^{{{0}}} k = {1}$$",
+            r"$n \equiv {0} \pmod{{{1}}}$", r"\[\sqrt{{{0}}} < {1}\]"]  # fmt: skip
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync"]  # fmt: skip
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-FILTER = """async (flag) => { const box = document.querySelector(`#flags input[value=${flag}]`); const begun = performance.now();
- box.click(); await new Promise(requestAnimationFrame); await new Promise((done) => setTimeout(done)); const taken = performance.now() - begun;
- box.click(); return taken; }"""
+FILTER = """async (flag) => {
+ const box = document.querySelector(`#flags input[value=${flag}]`);
+ const begun = performance.now();
+ box.click();
+ await new Promise(requestAnimationFrame);
+ await new Promise((done) => setTimeout(done));
+ const taken = performance.now() - begun;
+ box.click();
+ return taken;
+}"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,9 +84,11 @@ def fill(path: Path, characters: int) -> None:
     prompts = [question(np.random.default_rng(int(key, 16))) for key in specific.field("problem").to_pylist()]
     names = [field.name for field in doc.type]
     arrays = [pa.array(prompts) if name == "query" else doc.field(name) for name in names]
-    written = pa.table({"doc": pa.StructArray.from_arrays(arrays, names=names), "metric": table.column("metric").combine_chunks(),
-                        "model_response": pa.array([{"text": text} for text in texts])})  # fmt: skip
-    pq.write_table(written, path)
+    columns = {
+        "doc": pa.StructArray.from_arrays(arrays, names=names),
+        "metric": table.column("metric").combine_chunks(),
+    }
+    pq.write_table(pa.table({**columns, "model_response": pa.array([{"text": text} for text in texts])}), path)
 
 
 def question(rng: np.random.Generator) -> str:

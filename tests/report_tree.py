@@ -1,4 +1,4 @@
-"""An output tree for the tests of the report: two models, three seeds, hostile responses, a task that may not be shown."""
+"""An output tree for the report's tests: two models, three seeds, hostile responses, a task that may not be shown."""
 
 import atexit
 import functools
@@ -16,7 +16,7 @@ LONG = "so long " * 40_000
 HOSTILE = [
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
     "<a href='https://example.com/'>a link</a> [another](javascript:document.title='owned') <iframe src='https://example.com'>",
-    r"$\href{javascript:document.title='owned'}{x}$ $\includegraphics{https://example.com/x.png}$ $\htmlClass{evil}{y}$",
+    r"$\href{javascript:document.title='owned'}{x}$ $\includegraphics{https://example.com/x}$ $\htmlClass{evil}{y}$",
     "</script></style></div>--> ]]> \u2028 \u202eright to left\u202c \x1b[31mred\x07 \ufeff",
     LONG + r"the end \boxed{7}",
     r"$\rule{9999em}{9999em}$ $\def\a{\a\a}\a$ $\kern-9999em x$ \["
@@ -29,18 +29,18 @@ QUESTIONS = ["How many primes lie between 10 and 20?", r"Let $x^2 = 16$ with $x 
 
 
 def rows(seed: int, right: float, question: str | None = None) -> list[dict]:
-    """Eight rows of own details: right ones first, then wrong, unanswered and cut off; the metrics disagree on row 1."""
+    """Eight rows of own details: right, wrong, unanswered and cut off; the metrics disagree on row 1."""
     made = tree_maker.own_rows(8)
     for at, row in enumerate(made):
         specific = row["doc"]["specific"]
         cut, answer = at == 7, "4" if (at + seed) % 8 < right else None if at == 6 else "7"
         specific |= {"extracted_answer": answer, "answer_class": answer, "finish_reason": "length" if cut else "stop",
-                     "output_token_count": 100 if cut else 10 * (at + 1), "grading_status": "ok" if answer else "no_answer",
-                     "verdict_reason": "as written"}  # fmt: skip
+                     "output_token_count": 100 if cut else 10 * (at + 1), "verdict_reason": "as written",
+                     "grading_status": "ok" if answer else "no_answer"}  # fmt: skip
         score = float(answer == "4")
         row["doc"]["query"] = question or QUESTIONS[at % 2] + f" Case {at}."
         row["metric"] = {"verified_match": score, "extractive_match": 1 - score if at == 1 else score}
-        row["model_response"]["text"] = [question and f"To restate: {question}" or HOSTILE[at]]
+        row["model_response"]["text"] = [f"To restate: {question}" if question else HOSTILE[at]]
     return made
 
 

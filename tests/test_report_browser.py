@@ -161,14 +161,20 @@ def expected(flag):
     problems, responses = set(), 0
     for group in task["groups"]:
         index = files.read(folder, f"{task['folder']}/{group['folder']}/index")
-        scores = index["scores"]
-        of = lambda key: {scores[at][0] for at, one in enumerate(index["problem"]) if one == key}  # noqa: E731
-        rules = {"wrong": lambda at: scores[at][0] == 0, "truncated": lambda at: index["truncated"][at], "silent": lambda at: index["silent"][at],
-                 "disputed": lambda at: scores[at][0] != scores[at][1], "divided": lambda at: len(of(index["problem"][at])) > 1}  # fmt: skip
-        hits = [at for at in range(len(scores)) if rules[flag](at)]
+        hits = [at for at in range(len(index["problem"])) if holds(flag, index, at)]
         problems |= {index["problem"][at] for at in hits}
         responses += len(hits)
     return [len(problems), responses]
+
+
+def holds(flag, index, at):
+    ours, theirs = index["scores"][at]
+    if flag in ("truncated", "silent"):
+        return index[flag][at]
+    same = {
+        score for key, (score, _) in zip(index["problem"], index["scores"], strict=True) if key == index["problem"][at]
+    }
+    return {"wrong": ours == 0, "disputed": ours != theirs, "divided": len(same) > 1}[flag]
 
 
 def test_search_finds_problems_at_once_and_responses_on_request(opened):

@@ -1,5 +1,6 @@
 """What the answers cost: tokens, hours and GPU hours of each model, from its experiments' manifests."""
 
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,10 +97,8 @@ def _seconds(made: list[tuple[dict, dict]]) -> float | None:
     origins = [_dict(manifest.get("provenance")) for _, manifest in made]
     started = _time(origins[0].get("started"))
     ends = [end for origin in origins if (end := _time(origin.get("ended")))]
-    try:
+    with contextlib.suppress(TypeError):  # one with, one without a time zone
         spans += [(max(ends) - started).total_seconds()] if started and ends else []
-    except TypeError:  # one with, one without a time zone
-        pass
     return max(spans) if spans else None
 
 

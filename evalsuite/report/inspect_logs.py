@@ -85,7 +85,8 @@ def _spec(group: Group, manifests: list[dict[str, Any]], problems: int, epochs: 
         dataset=EvalDataset(name=group.task, samples=problems),
         config=EvalConfig(epochs=epochs),
         packages={name: str(version) for name, version in (provenance.get("versions") or {}).items()},
-        metadata={"config_id": group.config_id, "seeds": [run.seed for run, _ in group.runs], "configuration": run.configuration,
+        metadata={"config_id": group.config_id, "seeds": [run.seed for run, _ in group.runs],
+                  "configuration": run.configuration,
                   "circumstances": run.circumstances, "provenance": provenance},
     )  # fmt: skip
 

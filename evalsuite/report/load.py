@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Study:
-    """An output folder as the report sees it. `pairs` are the primary metrics' rows of model_comparison.csv, by task."""
+    """An output folder as the report sees it. `pairs` are the comparisons by the primary metrics, by task."""
 
     folder: Path
     entries: list[Entry]

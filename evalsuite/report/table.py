@@ -30,7 +30,7 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """`heads` are (task, what is measured, marks); `notes` are (mark, text); `metric` is empty where tasks differ in it."""
+    """`heads` are (task, what is measured, marks), `notes` (mark, text); `metric` is empty where tasks differ in it."""
 
     heads: list[tuple[str, str, tuple[str, ...]]]
     rows: list[ResultRow]

@@ -1,4 +1,4 @@
-"""The files that the answers' page loads: scripts that hand over packed JSON, for a page opened from disk fetches nothing.
+"""The files that the answers' page loads: scripts that hand over packed JSON, for a page on disk cannot fetch.
 
 Packed means: JSON, gzip, base64. A script holds nothing else than one call with names of our own making.
 """

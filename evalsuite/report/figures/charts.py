@@ -48,7 +48,8 @@ def dots(data: dict, task: int) -> Figure | None:
     percents(axes)
     axes.set_xlabel(f"{data['tasks'][task]['name']}: accuracy in %")
     handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
-               Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"), Line2D([], [], color=RIGHT, label="95 %, problems like these")]  # fmt: skip
+               Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
+               Line2D([], [], color=RIGHT, label="95 %, problems like these")]  # fmt: skip
     legend(figure, handles)
     return figure
 

@@ -1,4 +1,4 @@
-"""How figures look: a column's width, small type, fonts embedded as outlines (Type 42), colours that all can tell apart."""
+"""How figures look: a column's width, small type, fonts inside as outlines (Type 42), colours that all tell apart."""
 
 from typing import Any
 

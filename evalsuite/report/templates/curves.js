@@ -12,7 +12,7 @@ DIALECT.curves = (entries, width, task) => {
     lineStyle: { width: many ? 1.2 : 2, type: dashed ? [5, 4] : "solid", opacity: many && !one.lead ? 0.55 : 1 }, tooltip: { trigger: "item" }, z: one.lead ? 3 : 2,
     metric: dashed ? "maj" : "pass",
   });
-  const series = known.flatMap((one, at) => [line(one, at, one.pass, false), ...(one.maj.some((value) => value !== null) ? [line(one, at, one.maj, true)] : [])]);
+  const series = known.flatMap((one, at) => [line(one, at, one.pass, false), ...(one.maj.some((value) => value !== null) && (!many || one.lead) ? [line(one, at, one.maj, true)] : [])]);
   const columns = Math.max(1, Math.floor((width - 30) / (8 * Math.max(...known.map((one) => Math.min(D.labels[one.m].length, 24))) + 44)));
   const legend = many ? 0 : 22 * Math.ceil(known.length / columns);
   const option = {

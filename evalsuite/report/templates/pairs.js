@@ -15,7 +15,9 @@ DIALECT.pairs = (entries, width, task) => {
   const most = Math.max(...shown.map((pair) => Math.abs(pair[GAP])), 0.01);
   const cells = shown.flatMap((pair) => {
     const [x, y] = [place.get(pair[A]), place.get(pair[B])];
-    return [{ x: Math.max(x, y), y: Math.min(x, y), pair, turn: x < y ? 1 : -1 }, { x: Math.min(x, y), y: Math.max(x, y), pair, below: true, turn: 1 }];
+    const turn = x < y ? 1 : -1;
+    const mirror = { x: Math.min(x, y), y: Math.max(x, y), pair, below: size >= 36, turn: -turn }; // too small for numbers: colours on both sides
+    return [{ x: Math.max(x, y), y: Math.min(x, y), pair, turn }, mirror];
   });
   const option = {
     grid: { left, top: count > 14 ? 8 : 28, width: size * count, height: high * count },

@@ -59,6 +59,8 @@ function startPrinting() {
 for (const [kind, parts] of Object.entries(KEYS)) {
   $(`[data-key="${kind}"]`).append(...parts.map(([sign, tone, words]) => el("span", {}, keySign(sign, tone), words)));
 }
+const LARGE = 150; // models by tasks: above it the page begins with one task, for all would be a hundred screens long
+if (D.entries.length > LARGE) $("#task").value = "0";
 startTheme(redraw);
 startFigures();
 startPrinting();
@@ -68,3 +70,4 @@ let typing = 0;
 $("#filter").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(choose, 120); });
 $("#task").addEventListener("change", choose);
 $("#order").addEventListener("change", order);
+choose();
