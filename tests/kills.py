@@ -114,7 +114,7 @@ class Campaign:
             victim = self._kill_one(process, dice, settled)
             if victim in ENGINE:
                 engine_died_at = len(self.watcher.known)
-            next_kill = time.monotonic() + dice.expovariate(2.0)
+            next_kill = time.monotonic() + dice.expovariate(0.7)
         self._see_everything_gone()
         return process.returncode
 

@@ -171,13 +171,16 @@ def _main(writer: Any, function: Callable[[Any], Any], argument: Any, log: str) 
 
 @contextlib.contextmanager
 def _package_on_path() -> Iterator[None]:
-    """The forkserver finds this package wherever it is started."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), before)))
+    """The forkserver finds this package wherever it is started, and knows whose child it is."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    values = {"PYTHONPATH": path, "EVALSUITE_PARENT": str(os.getpid())}  # the latter: see fork.py
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
