@@ -78,7 +78,7 @@ class Generation:
         self.counters = Counters()
         self.in_flight: dict[int, Item] = {}
         self.culprits = Culprits(limits.restarts)
-        self._asked, self._refused = len(queue), 0
+        self._asked, self._lost = len(queue), 0
         self._said: set[str] = set()
         self._last_token = time.monotonic()
 
@@ -90,6 +90,8 @@ class Generation:
                 await self._serve(source)
             except BaseExceptionGroup as group:
                 error = _most_telling(group)
+                if asyncio.current_task().cancelling():  # an interrupt in the moment of the engine's death
+                    raise asyncio.CancelledError from None
                 if not isinstance(error, EngineDied | Stalled):
                     raise error from None
                 if source is not self.queue and len(source):
@@ -134,7 +136,7 @@ class Generation:
 
     async def _complete(self, client: Client, item: Item) -> Completion:
         """Ask; where a server refuses the very first requests, ask it with OpenAI's own fields alone."""
-        strict, worked = client.endpoint.strict, self.counters.completions
+        strict, worked = client.endpoint.strict, self.culprits.worked
         try:
             return await client.complete(item.request, item.configuration, retry=self.server is None)
         except RefusedError as error:
@@ -149,15 +151,18 @@ class Generation:
 
     def _after_refusal(self, item: Item, error: RefusedError) -> None:
         """Set one request aside; stop where the server refuses them all."""
-        where, worked = self.endpoint.base_url, self.counters.completions > 0
-        if error.status in (401, 402) or (error.status in (403, 404, 405) and not worked):
+        if error.status in (401, 402) or (error.status in (403, 404, 405) and not self.culprits.worked):
+            where = self.endpoint.base_url
             raise RunError(f"{where} refuses to answer: {error}; check the key's variable, --base_url, --served_model")
-        self._refused += 1
-        if not worked and self._refused >= min(BROKEN_AFTER, self._asked):
-            flag = unsendable(item.configuration)
-            hint = f"; does it know {flag}?" if flag else ""
-            raise RunError(f"{where} refuses every request: {error}{hint}")
-        self.fail(item, str(error))
+        flag = unsendable(item.configuration)
+        self._set_aside(item, f"{error}; does the server know {flag}?" if flag and not self.server else str(error))
+
+    def _set_aside(self, item: Item, reason: str) -> None:
+        """Give one request up; give all up where no request ever worked."""
+        self._lost += 1
+        if not self.culprits.worked and self._lost >= min(BROKEN_AFTER, self._asked):
+            raise RunError(f"not one of {self._lost} requests was answered; the last: {reason}")
+        self.fail(item, reason)
 
     async def _after_failure(self, client: Client, source: Queue, item: Item, error: TransientError) -> None:
         """A broken connection: the engine's death, a server that is away, or this request's own bad luck."""
@@ -170,7 +175,7 @@ class Generation:
         if error.status != 429:  # a busy server is waited for as long as it gives anything at all
             item.tries += 1
         if item.tries >= TRIES:
-            self.fail(item, str(error))
+            self._set_aside(item, str(error))
         else:
             self._check_silence(str(error))
             source.put_back([item])

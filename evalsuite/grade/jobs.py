@@ -153,6 +153,8 @@ def _main(writer: Any, function: Callable[[Any], Any], argument: Any, log: str) 
     from evalsuite.engine.supervisor import PR_SET_PDEATHSIG, prctl
 
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not multiprocessing.parent_process().is_alive():  # main.py ended, and the forkserver with it, before that
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab", buffering=0) as stream:
