@@ -31,11 +31,11 @@ PROBLEMS, SEEDS, LATENCY = 20, "0-5", 0.8
 ROWS = ("kills", "runs", "completions", "asked_again", "lost", "graded_twice", "graded_half", "different", "orphans")
 
 
-def torture(folder: Path, kills: int, dice: random.Random) -> dict:
+def torture(folder: Path, kills: int, dice: random.Random, problems: int = PROBLEMS, seeds: str = SEEDS) -> dict:
     """Sweeps on the fake engine until `kills` are done; totals over them all, with kills by victim."""
-    suite = Suite(folder / "suite", PROBLEMS, TASKS)
+    suite = Suite(folder / "suite", problems, TASKS)
     suite.fake.tell(latency=0.02)
-    more = ("--seed", SEEDS, "--max_num_seqs", "4", "--engine_restarts", "1000")
+    more = ("--seed", seeds, "--max_num_seqs", "4", "--engine_restarts", "1000")
     undisturbed = Campaign(suite, folder / "undisturbed", more)
     undisturbed.run(0, dice)
     suite.fake.tell(latency=LATENCY)
