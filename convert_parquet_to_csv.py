@@ -37,26 +37,32 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 @command("convert_parquet_to_csv.py")
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
-    from evalsuite.convert.file import Options
+    from evalsuite.convert.file import Options, check_names
     from evalsuite.convert.tree import convert_all, find
-    from evalsuite.files import printable
 
-    everything = args.columns == "all"
-    columns = None if args.columns in (None, "all") else tuple(args.columns.split(","))
-    options = Options(columns, everything, args.excel_safe, args.compression)
+    columns = tuple(args.columns.split(",")) if args.columns else ()
+    options = Options(columns, args.excel_safe, args.compression)
     files, bad = find(args.places)
     if not files and not bad:
         print("no .parquet file there")
         return EXIT_OK
+    check_names(files, columns)
     outcome = convert_all(files, options, args.jobs, args.overwrite, tell=show_progress)
     for path in sorted(outcome.written)[:SHOWN]:
-        print(f"wrote {printable(path)}")
+        print(f"wrote {on_one_line(path)}")
     if len(outcome.written) > SHOWN:
         print(f"... and {len(outcome.written) - SHOWN} more")
     print(f"{len(outcome.written)} written ({outcome.rows} rows), {outcome.current} were up to date")
     for path, reason in [*bad, *outcome.failed]:
-        print(f"failed: {printable(path)}: {printable(reason)}")
+        print(f"failed: {on_one_line(path)}: {on_one_line(reason)}")
     return EXIT_FAILED if bad or outcome.failed else EXIT_OK
+
+
+def on_one_line(text: str) -> str:
+    """Safe on a terminal, line breaks in names escaped too."""
+    from evalsuite.files import printable
+
+    return printable(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def show_progress(done: int, total: int) -> None:

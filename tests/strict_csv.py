@@ -1,4 +1,4 @@
-"""A strict reader of the CSV that convert_parquet_to_csv.py writes, sharing no code with it, and what each cell must say.
+"""A strict reader of what convert_parquet_to_csv.py writes, sharing no code with it, and what each cell must say.
 
 RFC 4180: cells split by commas, lines ended by CRLF, quotes doubled inside quotes. Nothing between the commas is null.
 """
@@ -58,17 +58,15 @@ def assert_same(source: Any, data: bytes, tokens: bool = True) -> None:
     if not leaves:
         assert header == [None] and len(rows) == table.num_rows
         return
-    assert [cell and cell.text for cell in header] == [name for name, _, _ in leaves]
+    counted = [not tokens and name.endswith("_tokens") for name, _, _ in leaves]
+    names = [name + "_count" * short for (name, _, _), short in zip(leaves, counted, strict=True)]
+    assert [cell and cell.text for cell in header] == names
     assert len(rows) == table.num_rows and {len(row) for row in rows} <= {len(leaves)}
     for index, (name, kind, values) in enumerate(leaves):
-        counted = not tokens and name.rpartition(".")[2] in ("input_tokens", "output_tokens")
         for number, value in enumerate(values):
             cell = rows[number][index]
-            if counted and value is not None:
-                kind_here, value = pa.int64(), _count(value)
-                assert _agrees(cell, kind_here, value), (name, number, cell, value)
-            else:
-                assert _agrees(cell, kind, value), (name, number, cell, value)
+            here, value = (pa.int64(), value and _count(value)) if counted[index] else (kind, value)
+            assert _agrees(cell, here, value), (name, number, cell, value)
 
 
 def _leaves(field: pa.Field, column: Any) -> list[tuple[str, pa.DataType, list]]:
@@ -78,9 +76,11 @@ def _leaves(field: pa.Field, column: Any) -> list[tuple[str, pa.DataType, list]]
 
 
 def _open(name: str, kind: pa.DataType, values: list) -> list[tuple[str, pa.DataType, list]]:
+    """A struct's fields; where it is null in some row it also has a column of its own, `{}` where it is there."""
     if not (t.is_struct(kind) and kind.num_fields):
         return [(name, kind, values)]
-    return [
+    here = [(name, pa.struct([]), [None if value is None else {} for value in values])] if None in values else []
+    return here + [
         leaf
         for inner in kind
         for leaf in _open(

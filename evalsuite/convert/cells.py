@@ -11,14 +11,14 @@ import pyarrow.types as t
 
 from evalsuite.convert.scalars import is_bytes, is_quoted, scalar_text, unwrap
 
-# Cells are passed on as parts: arrays and constants that make up the text when put one after another. The row is the one
-# place where long text has to be copied together.
+# Cells are passed on as parts: arrays and constants that make up the text when put one after another. The row is the
+# one place where long text has to be copied together.
 Parts = list[pa.Array | str]
 
 QUOTE = '""'  # a quotation mark inside a quoted CSV cell
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _ESCAPES = {chr(code): _SHORT.get(chr(code), f"\\u{code:04x}") for code in range(32)}
-# What a spreadsheet takes for the start of a formula, after any blanks; the full-width forms count in East Asian locales.
+# What a spreadsheet takes for the start of a formula, after any blanks; full-width forms count in East Asian locales.
 # A leading apostrophe is doubled so that the one added here can be taken away again.
 _FORMULA = r"^[\x00-\x20]*[=+\-@＝＋－＠]|^['\t\r\n]"
 
@@ -38,7 +38,7 @@ def row_text(cells: list[Parts]) -> pa.Array:
 
 
 def cell_parts(array: pa.Array, excel_safe: bool = False) -> Parts:
-    """Cells of one column: strings and JSON in quotes, numbers and times bare; a null cell is null, which rows leave empty."""
+    """Cells of one column: strings and JSON in quotes, numbers and times bare; null is null, which rows leave empty."""
     array = unwrap(array)
     if t.is_nested(array.type):
         parts = json_parts(array)
@@ -56,8 +56,8 @@ def cell_parts(array: pa.Array, excel_safe: bool = False) -> Parts:
 def json_parts(array: pa.Array) -> Parts:
     """JSON of every value, null included ("null"), with doubled quotation marks. Never null itself.
 
-    Structs are objects with every field; maps are arrays of [key, value], which keeps order, repeated keys and keys that
-    are not strings; NaN and the infinities stand as Python's json writes them.
+    Structs are objects with every field; maps are arrays of [key, value], which keeps order, repeated keys and keys
+    that are not strings; NaN and the infinities stand as Python's json writes them.
 
     >>> print(_joined(json_parts(pa.array([{"a": "x", "b": None}])))[0])
     {""a"":""x"",""b"":null}

@@ -1,85 +1,136 @@
-"""Which columns a CSV gets from a parquet schema: structs are opened into dotted columns, token ids become counts."""
+"""Which CSV columns a parquet schema becomes.
 
-from collections.abc import Sequence
+A struct's fields are columns of their own (`doc.query`), whatever the depth; lists and maps stay one cell of JSON. Token
+ids stand as their counts unless asked for. A struct that is null in some row keeps a column of its own name, `{}` where
+it is there, so that a missing struct and one of missing fields stay apart.
+"""
+
+import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as t
 
-from evalsuite.convert.cells import offsets
+from evalsuite.convert.cells import Parts, cell_parts, offsets
+from evalsuite.convert.errors import BadFile
 from evalsuite.convert.scalars import unwrap
-from evalsuite.errors import UserError
 
-TOKEN_IDS = frozenset({"input_tokens", "output_tokens", "cont_tokens", "token_ids"})
+Place = tuple[int, ...]  # where a field is: its index in the schema, then in the struct, and so on
+_TOKEN_NAMES = ("tokens", "token_ids")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A CSV column: the path into the schema, and whether token ids stand as their count."""
+    """One CSV column: its name, the field it comes from (names and places from the top down), and what it shows of it."""
 
-    path: tuple[str, ...]
-    counted: bool = False
+    name: str
+    names: tuple[str, ...]
+    places: Place
+    shows: Literal["value", "count", "presence"] = "value"
 
-    @property
-    def name(self) -> str:
-        return ".".join(self.path)
+    def cells(self, batch: pa.RecordBatch, excel_safe: bool, by_name: bool) -> Parts:
+        """The column's cells; `by_name` where the batch holds only some of the schema's fields."""
+        array = field_at(batch, self.names if by_name else self.places)
+        if self.shows == "count":
+            array = token_counts(unwrap(array))
+        if self.shows == "presence":
+            return [pc.if_else(array.is_valid(), '"{}"', None)]
+        return cell_parts(array, excel_safe)
 
 
-def columns_of(schema: pa.Schema, wanted: Sequence[str] | None, everything: bool = False) -> list[Column]:
-    """All columns, or those named (`doc.query`; `metric` stands for all below it).
+def csv_columns(schema: pa.Schema, wanted: tuple[str, ...], missing: set[Place] = frozenset()) -> list[Column]:
+    """The CSV's columns, in order. `missing` holds the places of structs that are null in some row.
 
-    Raises UserError for a name that the schema lacks.
+    `wanted` is empty for the default, ("all",) to keep token ids, ("stored",) for the parquet's own columns with structs
+    as JSON, else names of columns or of structs. Raises BadFile for a name that the file lacks.
     """
-    found = [column for field in schema for column in _leaves((field.name,), field.type, everything)]
-    twice = [one.name for one in found if found.count(one) > 1]
-    if twice:
-        raise UserError(f"two columns are named {twice[0]!r}; a CSV could not tell them apart")
-    if wanted is None:
-        return found
-    chosen: list[Column] = []
-    for name in wanted:
-        below = [one for one in found if one.name == name or one.name.startswith(name + ".")]
-        if not below:
-            raise UserError(f"no column {name!r}; there are {', '.join(one.name for one in found)}")
-        chosen += [one for one in below if one not in chosen]
-    return chosen
+    if wanted == ("stored",):
+        return [Column(field.name, (field.name,), (place,)) for place, field in enumerate(schema)]
+    everything = list(_spread(schema, missing))
+    if wanted == ("all",):
+        return everything
+    taken = {column.name for column in everything}
+    shown = [_counted(schema, column, taken) for column in everything]
+    if not wanted:
+        return shown
+    picked = [column for name in wanted for column in _named(name, shown, everything)]
+    return list(dict.fromkeys(picked))
 
 
-def _leaves(path: tuple[str, ...], kind: pa.DataType, everything: bool) -> list[Column]:
-    if pa.types.is_struct(kind) and kind.num_fields:
-        return [leaf for field in kind for leaf in _leaves((*path, field.name), field.type, everything)]
-    return [Column(path, counted=not everything and path[-1] in TOKEN_IDS and _holds_tokens(kind))]
+def column_places(schema: pa.Schema) -> list[Place]:
+    """The fields, down through all structs, that become columns of their own."""
+    return [column.places for column in _spread(schema, frozenset())]
 
 
-def extract(batch: pa.RecordBatch, column: Column) -> pa.Array:
-    """A column's values; below a null struct they are null."""
-    array = batch.column(batch.schema.get_field_index(column.path[0]))
-    for name in column.path[1:]:
-        index = array.type.get_field_index(name)
-        array = array.flatten()[index]  # flatten, unlike field, carries the struct's nulls down
-    return count(array) if column.counted else array
+def field_at(batch: pa.RecordBatch, path: tuple[int, ...] | tuple[str, ...]) -> pa.Array:
+    """A field by its places or names from the top; null where a struct around it is null."""
+    first, *inner = path
+    return pc.struct_field(batch.column(first), inner) if inner else batch.column(first)
 
 
-def count(array: pa.Array) -> pa.Array:
-    """How many token ids each element holds: of `[1, 2]` two, of one answer's `[[1, 2, 3]]` three."""
-    array = unwrap(array)
-    if not _is_list(array.type.value_type):
+def token_counts(array: pa.Array) -> pa.Array:
+    """How many ids each (nested) list of token ids holds, over all its inner lists; null stays null.
+
+    >>> token_counts(pa.array([[[1, 2], [3]], [], None])).to_pylist()
+    [3, 0, None]
+    """
+    values = unwrap(array.flatten())
+    if not t.is_nested(values.type):
         return pc.list_value_length(array)
-    inner = count(array.flatten()).fill_null(0).to_numpy(zero_copy_only=False)
-    ends = offsets(array).to_numpy()
-    before = np.concatenate([[0], np.cumsum(inner, dtype=np.int64)])
-    return pc.if_else(array.is_valid(), pa.array(before[ends[1:]] - before[ends[:-1]]), None)
+    sums = np.concatenate([[0], np.cumsum(token_counts(values).fill_null(0).to_numpy())])
+    counts = np.diff(sums[offsets(array).to_numpy()])
+    return pa.array(counts, pa.int64(), mask=array.is_null().to_numpy(zero_copy_only=False))
 
 
-def _holds_tokens(kind: pa.DataType) -> bool:
-    """Whether it is a list of integers, or of lists of them; lists that are all empty have no type of their own."""
-    if not _is_list(kind):
-        return False
-    while _is_list(kind):
-        kind = kind.value_type
-    return pa.types.is_integer(kind) or pa.types.is_null(kind)
+def _spread(fields: pa.Schema | pa.StructType, missing, names=(), places=()) -> Iterator[Column]:
+    for place, field in enumerate(fields):
+        path, where = (*names, field.name), (*places, place)
+        if not t.is_struct(field.type) or not field.type.num_fields:
+            yield Column(".".join(path), path, where)
+            continue
+        if where in missing:
+            yield Column(".".join(path), path, where, "presence")
+        yield from _spread(field.type, missing, path, where)
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+def _counted(schema: pa.Schema, column: Column, taken: set[str]) -> Column:
+    name = f"{column.name}_count"
+    if name in taken or not column.names[-1].endswith(_TOKEN_NAMES) or not _holds_ids(_type_at(schema, column.places)):
+        return column
+    return Column(name, column.names, column.places, "count")
+
+
+def _holds_ids(kind: pa.DataType) -> bool:
+    """Lists of integers, or lists of those."""
+    depth = 0
+    while is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    return depth > 0 and t.is_integer(kind)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Every kind of list; a map is none."""
+    kinds = (t.is_list, t.is_large_list, t.is_fixed_size_list, t.is_list_view, t.is_large_list_view)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _type_at(schema: pa.Schema, places: Place) -> pa.DataType:
+    kind = schema.field(places[0]).type
+    for place in places[1:]:
+        kind = kind.field(place).type
+    return kind
+
+
+def _named(name: str, shown: list[Column], everything: list[Column]) -> list[Column]:
+    """The columns that a user's name means: a struct's with its counts, a column, or token ids asked for by name."""
+    found = [column for column in shown if column.name == name or column.name.startswith(name + ".")]
+    found = found or [column for column in everything if column.name == name]
+    if not found:
+        names = list(dict.fromkeys(column.name for column in [*shown, *everything]))
+        near = difflib.get_close_matches(name, names, 5, 0.5) or names[:12]
+        raise BadFile(f"no column {name}; it has {', '.join(near)}{', ...' if len(near) < len(names) else ''}")
+    return found

@@ -1,32 +1,34 @@
 """One parquet file to one CSV, in bounded memory: small batches, formatted by a few threads, written in order."""
 
 import gzip
-import io
+import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalsuite.convert.columns import columns_of
+from evalsuite.convert.columns import csv_columns
+from evalsuite.convert.errors import BadFile
+from evalsuite.convert.reading import Reader
 from evalsuite.convert.rows import header, rows
+from evalsuite.errors import UserError
 from evalsuite.files import replacing
 
-BATCH_BYTES = 4 << 20  # Arrow bytes in a batch: fits the caches; formatting needs some five times that
-MAX_ROWS = 4096
+PAGE_BYTES = 96 << 20  # decompressed pages in memory at once; columns with larger ones are read one by one
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a CSV is written. `columns` None: all, token ids as counts; `everything`: token ids too."""
+    """How a CSV is written. `columns` empty: all, token ids as counts; ("all",): token ids too."""
 
-    columns: tuple[str, ...] | None = None
-    everything: bool = False
+    columns: tuple[str, ...] = ()
     excel_safe: bool = False
     compression: str | None = None  # gzip or zstd
 
@@ -41,40 +43,46 @@ def convert(source: Path, target: Path, options: Options, threads: int = 1) -> i
     Raises UserError for a column that is not there, OSError or pyarrow.ArrowException for a file that cannot be read,
     RunError for a disk that refuses. `target` is whole or untouched.
     """
-    with pq.ParquetFile(source, memory_map=False, buffer_size=1 << 18, pre_buffer=False) as file:
-        columns = columns_of(file.schema_arrow, options.columns, options.everything)
+    with Reader(source) as reader:
+        columns = csv_columns(reader.schema, options.columns, reader.missing_structs())
+        batches = reader.batches([column.places for column in columns], PAGE_BYTES, target.parent)
+        line = partial(rows, columns=columns, excel_safe=options.excel_safe, by_name=reader.unique)
         with replacing(target, "wb", sync=False) as stream, _compressed(stream, options.compression) as out:
             out.write(header(columns, options.excel_safe))
-            needed = sorted({column.path[0] for column in columns})
-            paths = [".".join(column.path) for column in columns] if columns else needed
-            for lines in _formatted(_batches(file, paths), columns, options.excel_safe, threads):
+            for lines in _formatted(batches, line, threads):
                 out.write(lines)
-        return file.metadata.num_rows
+        return reader.metadata.num_rows
 
 
-def _batches(file: pq.ParquetFile, paths: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of about BATCH_BYTES: guessed from the row groups' sizes, cut where they turn out larger."""
-    size = max((_row_bytes(file.metadata.row_group(index)) for index in range(file.num_row_groups)), default=1.0)
-    count = max(1, min(MAX_ROWS, int(BATCH_BYTES / max(size, 1.0))))
-    for batch in file.iter_batches(batch_size=count, columns=paths, use_threads=False):
-        step = max(1, int(batch.num_rows * BATCH_BYTES / max(batch.nbytes, 1)))
-        for start in range(0, batch.num_rows, step):
-            yield batch.slice(start, step)
+def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
+    """Raises UserError for the first name in `wanted` that none of the files (those that can be read) has a column for."""
+    missing, complaint = [name for name in wanted if name != "all"], None
+    for path in files:
+        if not missing:
+            return
+        with suppress(OSError, pa.ArrowException):
+            schema = pq.read_schema(path)
+            for name in list(missing):
+                try:
+                    csv_columns(schema, (name,))
+                    missing.remove(name)
+                except BadFile as error:
+                    complaint = complaint or error
+    if missing and complaint:
+        raise UserError(str(complaint))
 
 
-def _row_bytes(group: Any) -> float:
-    return group.total_byte_size / max(group.num_rows, 1)
-
-
-def _formatted(batches: Iterator[pa.RecordBatch], columns: Any, excel_safe: bool, threads: int) -> Iterator[memoryview]:
+def _formatted(
+    batches: Iterable[pa.RecordBatch], line: Callable[[pa.RecordBatch], memoryview], threads: int
+) -> Iterator[memoryview]:
     """The batches' lines in order; `threads` of them are being formatted while the next is read."""
     if threads == 1:
-        yield from (rows(batch, columns, excel_safe) for batch in batches)
+        yield from map(line, batches)
         return
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()
         for batch in batches:
-            waiting.append(pool.submit(rows, batch, columns, excel_safe))
+            waiting.append(pool.submit(line, batch))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -85,9 +93,12 @@ def _formatted(batches: Iterator[pa.RecordBatch], columns: Any, excel_safe: bool
 def _compressed(stream: BinaryIO, compression: str | None) -> Iterator[Any]:
     if compression == "gzip":
         with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=6, mtime=0) as out:
-            yield io.BufferedWriter(out, 1 << 20)
-    elif compression == "zstd":
-        with pa.CompressedOutputStream(pa.PythonFile(stream, mode="w"), "zstd") as out:
+            yield out
+    elif compression == "zstd":  # closes the file it writes to, so it gets a second handle
+        with (
+            os.fdopen(os.dup(stream.fileno()), "wb") as second,
+            pa.CompressedOutputStream(pa.PythonFile(second, mode="w"), "zstd") as out,
+        ):
             yield out
     else:
         yield stream

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from evalsuite.convert.cells import cell_parts, row_text
-from evalsuite.convert.columns import Column, extract
+from evalsuite.convert.columns import Column
 
 
 def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
@@ -18,10 +18,10 @@ def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
     return (b"\xef\xbb\xbf" if excel_safe else b"") + line
 
 
-def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool) -> memoryview:
+def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_name: bool) -> memoryview:
     """The batch's lines, in the batch's order: one view of Arrow's memory, not copied."""
     if not columns:
         return memoryview(b"\r\n" * batch.num_rows)
-    text = row_text([cell_parts(extract(batch, column), excel_safe) for column in columns])
+    text = row_text([column.cells(batch, excel_safe, by_name) for column in columns])
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     return memoryview(text.buffers()[2])[ends[0] : ends[-1]] if len(text) else memoryview(b"")

@@ -1,4 +1,4 @@
-"""Text of values that are not nested: numbers, times, bytes. All functions map an array to a string array, null to null."""
+"""Text of values that are not nested: numbers, times, bytes. Functions map an array to a string array, null to null."""
 
 import base64
 import functools

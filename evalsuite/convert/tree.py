@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from evalsuite.convert.errors import BadFile
 from evalsuite.convert.file import Options
 from evalsuite.errors import RunError, UserError
 from evalsuite.files import printable, replacing
@@ -105,7 +106,7 @@ def _one(path: Path, options: Options, threads: int) -> tuple[Path, int, str | N
         if path.stat().st_size == 0:
             return path, 0, "empty file"
         return path, convert(path, target_of(path, options), options, threads), None
-    except (RunError, UserError) as error:
+    except (RunError, BadFile) as error:
         return path, 0, str(error)
     except OSError as error:
         return path, 0, error.strerror or str(error).splitlines()[0]
