@@ -73,6 +73,8 @@ SETUP=1                     # 0 installs nothing and uses the current environmen
 SEEDS_PER_RUN="all"         # seeds and tasks of one main.py call: "all" loads a model once for everything;
 TASKS_PER_RUN="all"         # 1 and 1 is a process per experiment
 
+GPUS=""                     # 8: as many models at once as fit, each on the GPUs of its parallel sizes; empty: one by one
+
 # For --slurm (docs/cluster.md); what is empty is left to the cluster. A task gets the GPUs of its parallel sizes.
 SLURM_PARTITION=""
 SLURM_ACCOUNT=""

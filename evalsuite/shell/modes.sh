@@ -33,7 +33,7 @@ run_everything() {
     make_embedded_models
     prepare_logs
     count_calls
-    each_call run_call
+    if [[ -n $GPUS ]]; then run_on_gpus; else each_call run_call; fi
     analyse
     show_outputs
     exit "$(exit_code)"
