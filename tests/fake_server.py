@@ -14,6 +14,7 @@ FILE of --control is JSON and is read again for every request, so a test can cha
     kill_on: the worker dies of a prompt that holds this  kill_after: seconds it takes to
     abort_on: a prompt that holds this is answered as by a vLLM that is being stopped
     reasoning: put the thinking into a field of its own, under this name
+    fail_start: print this and end at once                stubborn: the worker ignores SIGTERM
 """
 
 import argparse
@@ -116,7 +117,11 @@ class FakeServer:
         await asyncio.sleep(told.get("latency", 0.0))
 
     async def _answer(self, request: web.Request, body: dict, told: dict, prompt: str) -> web.StreamResponse:
-        text = "" if told.get("empty") else answer(prompt, body.get("seed", 0), body["temperature"], told.get("tokens", 60))
+        text = (
+            ""
+            if told.get("empty")
+            else answer(prompt, body.get("seed", 0), body["temperature"], told.get("tokens", 60))
+        )
         ids, limit = [*text.encode(), END], body.get("max_tokens") or body.get("max_completion_tokens")
         finish = "length" if len(ids) > limit else "stop"
         ids = ids[:limit]
@@ -195,11 +200,12 @@ async def send(response: web.StreamResponse, event: dict) -> None:
     await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
 
 
-def start_worker() -> int:
-    """A child that ignores polite signals and outlives its parent, as an engine's worker process does."""
+def start_worker(stubborn: bool) -> int:
+    """A child that outlives its parent, as an engine's worker process may; a stubborn one ignores polite signals."""
     pid = os.fork()
     if pid == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if stubborn:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             signal.pause()
     return pid
@@ -239,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     if told.get("fail_start"):
         print(told["fail_start"], flush=True)
         return 1
-    server.worker = start_worker() if options.uds else 0
+    server.worker = start_worker(told.get("stubborn", False)) if options.uds else 0
     server.note(event="worker", pid=server.worker)
     asyncio.run(serve(server, options))
     return 0

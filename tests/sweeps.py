@@ -31,7 +31,7 @@ def byte_letters() -> dict[str, int]:
 
 
 def make_model(folder: Path, **config: Any) -> Path:
-    """A model folder whose tokenizer has a token a byte, the end token 256 and a chat template; its weights are none."""
+    """A model folder whose tokenizer has a token a byte, an end token and a chat template; its weights are none."""
     folder.mkdir(parents=True, exist_ok=True)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     end = {"id": 256, "content": "<end>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}

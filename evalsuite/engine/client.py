@@ -88,9 +88,10 @@ def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> 
         fields["stream_options"] = {"include_usage": True}
     if not endpoint.strict:
         fields |= {name: getattr(configuration, name) for name in NEUTRAL}
-        fields |= {"skip_special_tokens": False, "return_token_ids": True}
+        fields["return_token_ids"] = True
     if not endpoint.chat:
-        return fields | {"prompt": list(request.prompt_ids)}
+        whole = {} if endpoint.strict else {"skip_special_tokens": False}  # they are stripped here: see strip_end
+        return fields | whole | {"prompt": list(request.prompt_ids)}
     fields["messages"] = list(request.messages)
     if kwargs := json.loads(configuration.chat_template_kwargs):
         fields["chat_template_kwargs"] = kwargs
