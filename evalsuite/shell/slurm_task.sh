@@ -11,8 +11,11 @@ WARNED="interrupted"
 ENGINE_PYTHON="" LOGS=$(cd "$FROZEN/../.." && pwd)
 
 main() {
-    NUMBER=$BASE
-    [[ $BASE == analysis ]] || NUMBER=$((BASE + SLURM_ARRAY_TASK_ID))
+    NUMBER=$BASE JOB=$SLURM_JOB_ID
+    if [[ $BASE != analysis ]]; then
+        NUMBER=$((BASE + SLURM_ARRAY_TASK_ID))
+        JOB=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # an array's last task has the array's own id: it means all of them
+    fi
     trap 'WARNED="time limit near" && on_signal TERM' USR1
     trap 'WARNED="told to stop" && on_signal TERM' TERM
     record started "node=${SLURMD_NODENAME:-$(uname -n)} attempt=$((${SLURM_RESTART_COUNT:-0} + 1))"
@@ -52,12 +55,12 @@ end() {
 # Where Slurm itself is ending the job (cancelled, preempted with requeue), what follows is decided already.
 end_interrupted() {
     local state
-    state=$(scontrol -o show job "$SLURM_JOB_ID" 2>/dev/null | grep -o ' JobState=[A-Z_]*' || true)
+    state=$(scontrol -o show job "$JOB" 2>/dev/null | grep -o ' JobState=[A-Z_]*' || true)
     [[ ${state#*=} == RUNNING ]] || { record stopped "$WARNED by Slurm" && exit 143; }
     if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$WARNED; given up after $MAX_REQUEUES requeues"; fi
     record requeued "$WARNED"
     say "requeued: $WARNED"
-    scontrol requeue "$SLURM_JOB_ID" || end 1 "$WARNED; could not be requeued: submit again"
+    scontrol requeue "$JOB" || end 1 "$WARNED; could not be requeued: submit again"
     exit 0
 }
 
