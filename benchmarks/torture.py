@@ -27,7 +27,7 @@ from kills import VICTIMS, Campaign  # noqa: E402
 from sweeps import Suite  # noqa: E402
 
 TASKS = ("demo_arithmetic", "demo_words")
-PROBLEMS, SEEDS, LATENCY = 20, "0-5", 0.8
+PROBLEMS, SEEDS, LATENCY = 20, "0-9", 0.8
 ROWS = ("kills", "runs", "completions", "asked_again", "lost", "graded_twice", "graded_half", "different", "orphans")
 
 

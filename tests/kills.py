@@ -18,6 +18,7 @@ from evalsuite.errors import RunError
 from evalsuite.journal import Journal
 
 VICTIMS = ("main", "server", "worker", "supervisor", "grader", "forkserver")
+EARLY = 0.2  # of the runs are killed while they start, which takes them longer than all the rest
 WEIGHTS = (1, 4, 4, 4, 6, 1)  # of each at a moment; those that do not live then are spared
 ENGINE = ("server", "worker", "supervisor")
 IN_FLIGHT = 14  # completions between two deaths of the engine, so that no request is in flight at both
@@ -103,11 +104,14 @@ class Campaign:
     def _once(self, kills: int, dice: random.Random) -> int:
         self.runs += 1
         process = self.suite.start(self.output, *self.more, TMPDIR=str(self.temporary))
-        began, next_kill = time.monotonic(), time.monotonic() + dice.uniform(0, 14)
+        began, had = time.monotonic(), len(self.watcher.known)
+        next_kill = began + (dice.uniform(0, 20) if dice.random() < EARLY else float("inf"))
         engine_died_at = len(self.watcher.known) - IN_FLIGHT
         while process.poll() is None:
             assert time.monotonic() - began < self.patience, f"hangs: {self.log[-2000:]}"
             time.sleep(0.02)
+            if next_kill == float("inf") and len(self.watcher.known) > had:
+                next_kill = time.monotonic() + dice.uniform(0, 2)
             if sum(self.kills.values()) >= kills or time.monotonic() < next_kill:
                 continue
             settled = len(self.watcher.known) >= engine_died_at + IN_FLIGHT
