@@ -78,7 +78,7 @@ class Campaign:
     """One sweep into one output folder, with as many kills as it takes or as are left."""
 
     def __init__(
-        self, suite: Suite, output: Path, more: tuple[str, ...], victims=VICTIMS, patience: float = 240.0
+        self, suite: Suite, output: Path, more: tuple[str, ...], victims=VICTIMS, patience: float = 900.0
     ) -> None:
         self.suite, self.output, self.more, self.victims, self.patience = suite, output, more, victims, patience
         self.kills, self.runs, self.orphans, self.slowest = Counter(), 0, 0, 0.0
