@@ -1,7 +1,7 @@
 """Which CSV columns a parquet schema becomes.
 
-A struct's fields are columns of their own (`doc.query`), whatever the depth; lists and maps stay one cell of JSON. Token
-ids stand as their counts unless asked for. A struct that is null in some row keeps a column of its own name, `{}` where
+A struct's fields are columns of their own (`doc.query`), whatever the depth; lists and maps stay one cell of JSON.
+Token ids stand as their counts unless asked for. A struct that is null in some row keeps a column of its own name, `{}` where
 it is there, so that a missing struct and one of missing fields stay apart.
 """
 
@@ -25,7 +25,7 @@ _TOKEN_NAMES = ("tokens", "token_ids")
 
 @dataclass(frozen=True)
 class Column:
-    """One CSV column: its name, the field it comes from (names and places from the top down), and what it shows of it."""
+    """One CSV column: its name, the field it comes from (names and places from the top down), what it shows of it."""
 
     name: str
     names: tuple[str, ...]
@@ -45,8 +45,8 @@ class Column:
 def csv_columns(schema: pa.Schema, wanted: tuple[str, ...], missing: set[Place] = frozenset()) -> list[Column]:
     """The CSV's columns, in order. `missing` holds the places of structs that are null in some row.
 
-    `wanted` is empty for the default, ("all",) to keep token ids, ("stored",) for the parquet's own columns with structs
-    as JSON, else names of columns or of structs. Raises BadFile for a name that the file lacks.
+    `wanted` is empty for the default, ("all",) to keep token ids, ("stored",) for the parquet's own columns with
+    structs as JSON, else names of columns or of structs. Raises BadFile for a name that the file lacks.
     """
     if wanted == ("stored",):
         return [Column(field.name, (field.name,), (place,)) for place, field in enumerate(schema)]

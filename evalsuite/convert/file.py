@@ -55,7 +55,7 @@ def convert(source: Path, target: Path, options: Options, threads: int = 1) -> i
 
 
 def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
-    """Raises UserError for the first name in `wanted` that none of the files (those that can be read) has a column for."""
+    """Raises UserError for the first name in `wanted` that none of the files that can be read has a column for."""
     missing, complaint = [name for name in wanted if name != "all"], None
     for path in files:
         if not missing:
