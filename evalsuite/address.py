@@ -41,6 +41,7 @@ def authorization(base_url: str, key: str | None) -> str | None:
     """The header's value: the URL's own user and password before the key, which may be meant for another server."""
     parts = urlsplit(base_url)
     if parts.username is None:
+        key = (key or "").strip()  # a file's line break came along
         return f"Bearer {key}" if key else None
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return "Basic " + base64.b64encode(pair.encode()).decode()

@@ -23,6 +23,9 @@ def derive(sweep: Sweep, tokens: int) -> Sweep:
             raise UserError(f"--rescore_at {tokens}: {source.name} was generated with fewer tokens than that")
         if manifest.read(sweep.folder / source.name) is None:
             raise UserError(f"--rescore_at: {source.name} is not finished; run it without --rescore_at first")
+    for source, _ in pairs:  # all of them before the first is written: nothing is left half done
+        for completion in Journal(sweep.folder / source.name).read():
+            _check_ids(completion, tokens)
     for source, cut in pairs:
         _write(sweep.folder, source, cut, tokens, decode)
     return replace(sweep, experiments=tuple(dict.fromkeys(cut for _, cut in pairs)))
@@ -48,8 +51,7 @@ def shorten(completion: Completion, tokens: int, decode: Any) -> Completion:
     """A completion as it would be with at most `tokens` generated. `decode` turns token ids into text."""
     if completion.output_tokens <= tokens:
         return completion
-    if len(completion.token_ids) != completion.output_tokens:
-        raise UserError(f"--rescore_at: problem {completion.problem} was stored without its token ids")
+    _check_ids(completion, tokens)
     kept = completion.token_ids[:tokens]
     return replace(
         completion,
@@ -61,6 +63,11 @@ def shorten(completion: Completion, tokens: int, decode: Any) -> Completion:
     )
 
 
+def _check_ids(completion: Completion, tokens: int) -> None:
+    if completion.output_tokens > tokens and len(completion.token_ids) != completion.output_tokens:
+        raise UserError(f"--rescore_at: problem {completion.problem} was stored without its token ids")
+
+
 def _decoder(sweep: Sweep) -> Any:
     if sweep.model.folder is None:
         raise UserError("--rescore_at decodes token ids: give a --model whose tokenizer is at hand")
@@ -69,4 +76,5 @@ def _decoder(sweep: Sweep) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(
         sweep.model.folder, trust_remote_code=sweep.args.trust_remote_code, local_files_only=True
     )
-    return lambda ids: tokenizer.decode(ids, skip_special_tokens=False)
+    # As vLLM turns ids into text: nothing left out, nothing tidied up.
+    return lambda ids: tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)

@@ -230,6 +230,7 @@ class Run:
             log=self.grade_log,
             torn=self.torn.get(experiment.name, 0),
             judge=self._judge_options(),
+            regrade=bool(self.args.regrade),
         )
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
 

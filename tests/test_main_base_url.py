@@ -188,7 +188,7 @@ def test_the_key_is_sent_and_written_nowhere(fake_server: Calls) -> None:
 def test_openai_api_key_is_the_default_variable(fake_server: Calls) -> None:
     fake_server.fake.tell()
     arguments = ("--base_url", fake_server.base_url, "--max_samples", "1")
-    assert fake_server.call("default key", *arguments, OPENAI_API_KEY=KEY).code == 0
+    assert fake_server.call("default key", *arguments, OPENAI_API_KEY=KEY + "\n").code == 0  # as from a file
     assert fake_server.fake.events("request")[-1]["authorization"] == f"Bearer {KEY}"
 
 
@@ -204,13 +204,21 @@ def test_a_key_that_the_server_quotes_is_not_repeated(fake_server: Calls) -> Non
 
 def test_credentials_in_the_address_are_used_and_stripped(fake_server: Calls) -> None:
     folder = fake_server.folder / "credentials"
-    address = fake_server.base_url.replace("://", "://me:pass%2Dword1@") + "/v1?token=query-secret"
+    address = fake_server.base_url.replace("://", "://me:pass%2Dword1@") + "/v1"
     fake_server.fake.tell()
     code, shown = fake_server.run(folder / "out", "--base_url", address, OPENAI_API_KEY=KEY)
     assert code == 0, shown
     assert fake_server.fake.events("request")[-1]["authorization"] == "Basic bWU6cGFzcy13b3JkMQ=="
     written = everything(folder).decode("utf-8", "replace") + shown
-    assert not re.search(r"pass%2Dword1|pass-word1|bWU6cGFzcy13b3JkMQ|query-secret", written) and KEY not in written
+    assert not re.search(r"pass%2Dword1|pass-word1|bWU6cGFzcy13b3JkMQ", written) and KEY not in written
     manifest = next(iter(experiments(folder / "out").values()))
     assert manifest["circumstances"]["base_url"] == fake_server.base_url + "/v1"
     assert f"--base_url {fake_server.base_url}/v1" in manifest["provenance"]["command"]
+
+
+def test_an_address_that_cannot_be_one_is_refused_without_repeating_it(fake_server: Calls) -> None:
+    for bad in (f"{fake_server.base_url}/v1?key={KEY}", f"me:{KEY}@host:8000"):
+        outcome = fake_server.call("bad address", "--base_url", bad)
+        assert outcome.code == 2 and outcome.err == (
+            "main.py: --base_url is not the address of a server; write it like http://127.0.0.1:8000\n"
+        )

@@ -169,6 +169,26 @@ def test_regrade_of_what_is_not_finished_does_nothing(server: Calls) -> None:
     assert outcome.out == "1 experiments: 0 to grade again\n"
 
 
+def test_regrade_of_a_part_leaves_it_finished_as_a_part(server: Calls) -> None:
+    asked(server, "--max_samples", "3")
+    outcome, requests = asked(server, "--regrade")
+    assert (outcome.code, requests) == (0, 0) and only(server)["num_samples"] == 3
+    assert only(server)["status"] == "finished" and only(server)["failed_problems"] == []
+    assert asked(server, "--max_samples", "3")[0].out == "1 experiments: 1 finished, 0 to do\n"
+    assert asked(server)[1] == 3 and only(server)["num_samples"] == 6
+
+
+def test_regrade_of_an_incomplete_experiment_leaves_it_incomplete(server: Calls) -> None:
+    refuse = {"status": 400, "on": "What is 3 ", "text": "no threes"}
+    assert asked(server, refuse=refuse)[0].code == 1
+    before = only(server)
+    asked(server, "--regrade")
+    after = only(server)
+    assert before["status"] == after["status"] == "incomplete"
+    assert len(before["failed_problems"]) == 1 and after["failed_problems"] == before["failed_problems"]
+    assert asked(server)[1] == 1 and only(server)["status"] == "finished"
+
+
 def test_rescore_at_scores_the_same_answers_as_if_they_had_been_cut(server: Calls) -> None:
     asked(server, tokens=100)
     whole = only(server)

@@ -42,6 +42,7 @@ class GradeJob:
     log: Path
     torn: int = 0  # torn lines that were dropped from its journal
     judge: JudgeOptions | None = None
+    regrade: bool = False  # what was asked before is graded again: nothing else counts as missing
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def grade(job: GradeJob) -> Graded:
 def _asked(job: GradeJob, completions: dict[str, Completion], before: dict[str, Any] | None) -> list[str]:
     """The problems to grade: those asked now and those graded before. What an interrupted larger run left is neither:
     short answers come first, so it would be a biased choice."""
-    problems = dict.fromkeys([prompt.problem for prompt in job.prompts])
+    problems = dict.fromkeys([] if job.regrade else [prompt.problem for prompt in job.prompts])
     problems |= dict.fromkeys(before.get("problems", []) if before else [])
     return [problem for problem in problems if problem in completions]
 
@@ -108,7 +108,10 @@ def _manifest(
     entries = pipeline.get_details()[job.spec]
     by_problem = {entry.doc.specific["problem"]: entry for entry in entries}
     statuses = [entry.doc.specific.get("grading_status") for entry in entries]
-    failed = [prompt.problem for prompt in job.prompts if prompt.problem not in by_problem]
+    wanted = [prompt.problem for prompt in job.prompts]
+    if job.regrade and before is not None:
+        wanted = before.get("failed_problems", [])
+    failed = [problem for problem in wanted if problem not in by_problem]
     value = job.manifest | {
         "status": "incomplete" if failed else "finished",
         "results_file": str(results),
@@ -118,7 +121,7 @@ def _manifest(
         "problems": list(by_problem),
         "num_samples": len(entries),
         "failed_problems": failed,
-        "selections": _selections(before, [] if failed else [job.selection]),
+        "selections": _selections(before, [] if failed or job.regrade else [job.selection]),
         "totals": {
             "prompt_tokens": sum(one.prompt_tokens for one in completions),
             "output_tokens": sum(one.output_tokens for one in completions),
