@@ -5,6 +5,7 @@
 #   bash run_interactive.sh my.conf      the same with the variables of a file: a copy of the block below, or part of it
 #   bash run_interactive.sh --dry-run    shows each command, and how many completions and tokens it can cost
 #   bash run_interactive.sh --slurm      submits the same to a Slurm cluster; --slurm --status, --slurm --cancel
+#   bash run_interactive.sh --prefetch   fetches models and data sets, for nodes without internet
 #   bash run_interactive.sh --help       this text
 #
 # A variable given in the environment wins over the file, and the file over the block; lists are split at spaces:

@@ -10,6 +10,7 @@ read_arguments() {
         case $argument in
             -h | --help) show_help && exit 0 ;;
             --dry-run) MODE=show_plan ;;
+            --prefetch) MODE=prefetch ;;
             --slurm) MODE=slurm_submit ;;
             --status | --cancel) SLURM_ACTION=${argument#--} ;;
             -*) die "unknown option $argument; --help shows what there is" ;;
@@ -37,6 +38,20 @@ run_everything() {
     analyse
     show_outputs
     exit "$(exit_code)"
+}
+
+# On a machine with internet, for nodes without: models and data sets into the usual caches.
+prefetch() {
+    say_environment
+    set_up
+    make_embedded_models
+    each_call prefetch_call
+    ((${#FAILED[@]} == 0)) || { name_failures && exit 1; }
+    say "All is there; the run itself works with HF_HUB_OFFLINE=1."
+}
+
+prefetch_call() {
+    PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.prefetch "${CALL[@]:2}" || FAILED+=("$1")
 }
 
 prepare_logs() {
