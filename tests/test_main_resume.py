@@ -223,7 +223,9 @@ def test_rescore_at_needs_a_finished_experiment_that_was_longer(server: Calls) -
 
 def test_rescore_at_refuses_answers_without_token_ids_and_leaves_nothing_half_done(server: Calls) -> None:
     assert asked(server, strict=True)[0].code == 0
-    outcome, _ = asked(server, "--rescore_at", "20")
+    folder = server.folder / "out" / "bytes" / only(server)["experiment"]
+    longest = max(one.output_tokens for one in Journal(folder).read())
+    outcome, _ = asked(server, "--rescore_at", str(longest - 1))  # most of them would not be cut
     pattern = r"main.py: --rescore_at: problem [0-9a-f]{16} was stored without its token ids\n"
     assert outcome.code == 2 and re.fullmatch(pattern, outcome.err)
     assert len(list((server.folder / "out" / "bytes").glob("*_seed0"))) == 1
