@@ -109,7 +109,7 @@ def group(rng, words, ids, stream, numbers: range, mean_tokens: int) -> pa.Table
                                       np.concatenate([ids[stream[a:b]] for a, b in places]))  # fmt: skip
     singly = pa.array(np.arange(len(numbers) + 1), pa.int32())
     docs = [
-        {"query": text[:400], "choices": [str(n)], "gold_index": 0, "instruction": None, "id": str(n), "task_name": "t|0",
+        {"query": text[:400], "choices": [str(n)], "gold_index": 0, "instruction": None, "id": str(n), "task_name": "t",
          "specific": {"extracted_predictions": [str(n)], "extracted_golds": [str(n + 1), "2"]}, "num_samples": 1}
         for n, text in zip(numbers, texts, strict=True)
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Which CSV columns a parquet schema becomes.
 
 A struct's fields are columns of their own (`doc.query`), whatever the depth; lists and maps stay one cell of JSON.
-Token ids stand as their counts unless asked for. A struct that is null in some row keeps a column of its own name, `{}` where
-it is there, so that a missing struct and one of missing fields stay apart.
+Token ids stand as their counts unless asked for. A struct that is null in some row keeps a column of its own name, `{}`
+where it is there, so that a missing struct and one of missing fields stay apart.
 """
 
 import difflib
