@@ -141,12 +141,24 @@ class Workers:
 
     def kill(self) -> None:
         """End all children at once; what they were grading is graded again later."""
-        with self._starting:
-            self._closed = True
+        self._closed = True
+        if not self._starting.acquire(timeout=0.2):  # a start waits for the forkserver, which still loads lighteval
+            _kill_forkserver()
+            self._starting.acquire()
+        self._starting.release()
         for process in list(self.living):
             with contextlib.suppress(OSError, ValueError):
                 os.kill(process.pid, signal.SIGKILL)
         self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _kill_forkserver() -> None:
+    """A later start makes another."""
+    from multiprocessing import forkserver
+
+    if pid := forkserver._forkserver._forkserver_pid:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _main(writer: Any, function: Callable[[Any], Any], argument: Any, log: str) -> None:
