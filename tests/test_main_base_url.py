@@ -88,6 +88,15 @@ def test_chat_can_be_asked_for_with_template_arguments(fake_server: Calls) -> No
     assert all(one["body"]["chat_template_kwargs"] == {"enable_thinking": True} for one in requests)
 
 
+@pytest.mark.parametrize(("given", "roles"), [((), ["system", "user"]), (("--system_prompt", ""), ["user"])])
+def test_system_prompt_is_the_prompts_files_unless_an_empty_one_is_given(
+    fake_server: Calls, given: tuple[str, ...], roles: list[str]
+) -> None:
+    more = ("--model", "fake", "--use_chat_template", "--max_samples", "1", *given)
+    _, requests = fake_server.asked(f"system {len(given)}", *more)
+    assert [message["role"] for message in requests[0]["body"]["messages"]] == roles
+
+
 def test_strict_server_gets_openais_own_fields_alone(fake_server: Calls) -> None:
     outcome, requests = fake_server.asked("strict", strict=True)
     assert outcome.code == 0, outcome

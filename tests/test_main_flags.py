@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,18 @@ def test_every_flag_is_tried_in_a_test() -> None:
     tried = "".join(path.read_text() for path in files)
     flags = {option for action in parser()._actions for option in action.option_strings if option.startswith("--")}
     assert {flag for flag in flags if not re.search(rf'"{flag}[" ]', tried)} == {"--help"}
+
+
+def test_help_and_mistyped_flags_answer_without_heavy_imports() -> None:
+    code = (
+        "import sys\nfrom main import main\ntry: main(sys.argv[1:])\n"
+        "except SystemExit as end: print(end.code, sorted({'torch', 'lighteval', 'vllm', 'aiohttp', 'pandas', 'numpy', "
+        "'pyarrow', 'transformers', 'datasets'} & set(sys.modules)))"
+    )
+    for flag, expected in (("--help", "0 []"), ("--sead", "2 []")):
+        command = [sys.executable, "-c", code, flag]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+        assert shown.splitlines()[-1] == expected
 
 
 # The engine's command line, one flag at a time.
@@ -229,6 +243,12 @@ def test_dry_run_says_how_much_there_is_to_do(fake_engine: Calls, given: str, ex
     assert not (fake_engine.folder / "dry").exists()
 
 
+def test_all_ways_to_write_a_task_mean_the_same_experiment(fake_engine: Calls) -> None:
+    forms = ("demo_arithmetic", "demo_arithmetic|0", "custom|demo_arithmetic|0", "custom|demo_arithmetic|0|0")
+    sweep = plan(parse(fake_engine.arguments(fake_engine.folder / "none", "--task", *forms)))
+    assert [one.task for one in sweep.experiments] == ["demo_arithmetic"]
+
+
 # How a run goes.
 
 
@@ -251,7 +271,7 @@ def test_a_server_that_hangs_is_given_up_after_stall_seconds(fake_server: Calls)
     outcome, _ = fake_server.asked("hangs", "--stall_seconds", "1", hang=True)
     fake_server.fake.tell()
     assert outcome.code == 1
-    expected = rf"main.py: the server at {fake_server.base_url}: no token from any request for \d s \(it hangs\); "
+    expected = rf"main.py: the server at {fake_server.base_url}: no token from any request for \d+ s \(it hangs\); "
     assert re.fullmatch(expected + "finished completions are kept\n", outcome.err)
 
 
