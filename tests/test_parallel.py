@@ -1,0 +1,104 @@
+"""Data and tensor parallelism of two, on the real CPU build, with a tiny random Llama whose heads divide."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from evalsuite.engine.command import EngineOptions
+from evalsuite.engine.server import Server
+
+EMBEDDED = ROOT / "models" / "SmolLM2-135M-Instruct"
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two engine processes need two cores"),
+]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of 4 heads and 2 layers with random weights and the embedded model's tokenizer."""
+    subprocess.run([sys.executable, "-m", "evalsuite.embedded", str(EMBEDDED)], check=True, cwd=ROOT)
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny") / "tiny"
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=4, max_position_embeddings=2048, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+async def tokens_by_engine(server: Server, requests: int) -> dict[str, float]:
+    """Generated tokens of each engine core, after so many requests at once."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=server.connector()) as session:
+
+        async def ask(number: int) -> None:
+            asked = {"model": "tiny", "prompt": [number + 5] * 8, "max_tokens": 16, "seed": number, "ignore_eos": True}
+            async with session.post(f"{server.base_url}/v1/completions", json=asked) as response:
+                assert response.status == 200, await response.text()
+                assert (await response.json())["usage"]["completion_tokens"] == 16
+
+        await asyncio.gather(*(ask(number) for number in range(requests)))
+        async with session.get(f"{server.base_url}/metrics") as response:
+            text = await response.text()
+    found = re.findall(r'^vllm:generation_tokens_total\{[^}]*engine="(\d+)"[^}]*\} (\S+)', text, re.MULTILINE)
+    return {engine: float(count) for engine, count in found}
+
+
+def test_both_engine_cores_of_data_parallel_two_get_work(tiny: Path, tmp_path: Path) -> None:
+    options = EngineOptions(
+        str(tiny), "tiny", dtype="bfloat16", max_model_length=512, max_num_seqs=16, data_parallel_size=2, device="cpu"
+    )
+    server = Server(options, tmp_path / "engine.log")
+
+    async def go() -> dict[str, float]:
+        server.launch()
+        await server.ready()
+        return await tokens_by_engine(server, 24)
+
+    try:
+        counts = asyncio.run(go())
+    finally:
+        server.stop()
+    assert counts.keys() == {"0", "1"} and sum(counts.values()) == 24 * 16
+    assert min(counts.values()) >= 16
+
+
+def test_tensor_parallel_two_runs_a_sweep_to_its_scores(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "main.py", "--model", str(tiny), "--task", "demo_words", "--seed", "0", "--max_samples"]
+    command += ["4", "--max_new_tokens", "16", "--max_model_length", "512", "--max_num_seqs", "4", "--allow_broken"]
+    command += ["--device", "cpu", "--tensor_parallel_size", "2", "--output_dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (manifest,) = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/experiment.json")]
+    assert manifest["status"] == "finished" and manifest["num_samples"] == 4
+    assert manifest["circumstances"]["tensor_parallel_size"] == 2
+
+
+def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_path: Path) -> None:
+    def refused(*flags: str) -> str:
+        command = [sys.executable, "main.py", "--model", str(tiny), "--task", "demo_words", "--device", "cpu"]
+        command += ["--output_dir", str(tmp_path), *flags]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        return done.stderr
+
+    assert "does not divide the 4 attention heads" in refused("--tensor_parallel_size", "3")
+    assert "1, 2, 4 would" in refused("--tensor_parallel_size", "3")
+    assert "exceeds the 2 layers" in refused("--pipeline_parallel_size", "3")
+    assert "CPU cores" in refused("--data_parallel_size", "512")
