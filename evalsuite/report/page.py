@@ -32,7 +32,7 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
     return assets.render(
         "report.html",
         scripts,
-        style=assets.style("base.css", "report.css"),
+        style=assets.style("base.css", "tables.css", "report.css"),
         data=assets.embedded(chart_data(study, answered)),
         study=study,
         tasks=study.tasks,

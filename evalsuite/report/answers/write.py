@@ -64,7 +64,7 @@ def write_answers(study: Study, limit: float) -> Written:
 def page() -> str:
     """The page that reads the files; the same for every study."""
     scripts = [assets.vendored("katex.min.js"), assets.script(*SCRIPTS)]
-    style = assets.style("base.css", "answers.css")
+    style = assets.style("base.css", "tables.css", "sections.css", "answers.css")
     # Scripts beside the page: 'self' is the page's own server, file: its own disk.
     return assets.render(
         "answers.html", scripts, policy="'self' file:", style=style, katex=assets.Markup(assets.katex_style())

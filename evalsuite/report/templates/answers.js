@@ -14,10 +14,15 @@ async function chooseTask(name) {
 }
 
 function listModels(task) {
-  const boxes = task.groups.map((group, at) => el("label", {}, el("input", { type: "checkbox", value: String(at), checked: at < MODELS }), group.label));
+  const boxes = task.groups.map((group, at) =>
+    el("label", {}, el("input", { type: "checkbox", value: String(at), checked: at < MODELS }), group.label),
+  );
   const all = (on) => {
     const made = el("button", { type: "button" }, on ? "All" : "None");
-    made.addEventListener("click", () => { for (const box of $$("#models input")) box.checked = on; chooseModels(); });
+    made.addEventListener("click", () => {
+      for (const box of $$("#models input")) box.checked = on;
+      chooseModels();
+    });
     return made;
   };
   $("#models > div").replaceChildren(el("div", { className: "all" }, all(true), all(false)), ...boxes);
@@ -28,11 +33,13 @@ async function chooseModels() {
   const chosen = $$("#models input:checked").map((box) => task.groups[Number(box.value)]);
   $("#models > summary").textContent = `Models (${chosen.length} of ${task.groups.length})`;
   stopSearch();
-  const groups = await Promise.all(chosen.map(async (group) => {
-    const place = `${task.folder}/${group.folder}`;
-    if (!state.loaded.has(place)) state.loaded.set(place, loadGroup(task, group));
-    return state.loaded.get(place);
-  }));
+  const groups = await Promise.all(
+    chosen.map(async (group) => {
+      const place = `${task.folder}/${group.folder}`;
+      if (!state.loaded.has(place)) state.loaded.set(place, loadGroup(task, group));
+      return state.loaded.get(place);
+    }),
+  );
   if (task !== state.task) return;
   state.groups = groups;
   show();
@@ -47,7 +54,10 @@ function show() {
   $("#deep").disabled = state.search === "";
   $("#deep").textContent = state.deep === null ? "Search responses too" : "Stop searching responses";
   more();
-  if (!found.length) $("#list").append(el("p", { className: "muted" }, state.groups.length ? "Nothing fits the filters." : "No model is chosen."));
+  if (!found.length)
+    $("#list").append(
+      el("p", { className: "muted" }, state.groups.length ? "Nothing fits the filters." : "No model is chosen."),
+    );
 }
 
 function more() {
@@ -81,31 +91,52 @@ function fromAddress() {
 
 async function start() {
   startTheme(() => {});
-  $("#flags").append(...FLAGS.map(([flag, label]) => {
-    const box = el("input", { type: "checkbox", value: flag });
-    box.addEventListener("change", () => { if (box.checked) state.flags.add(flag); else state.flags.delete(flag); show(); });
-    return el("label", {}, box, label);
-  }));
+  $("#flags").append(
+    ...FLAGS.map(([flag, label]) => {
+      const box = el("input", { type: "checkbox", value: flag });
+      box.addEventListener("change", () => {
+        if (box.checked) state.flags.add(flag);
+        else state.flags.delete(flag);
+        show();
+      });
+      return el("label", {}, box, label);
+    }),
+  );
   state.catalog = await load("catalog");
   $("#task").append(...state.catalog.tasks.map((task) => el("option", { value: task.name }, task.name)));
   if (state.catalog.remarks.length) $("#remarks").append("· not shown: ", state.catalog.remarks.slice(0, 5).join("; "));
   let typing = 0;
   $("#search").addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { state.search = $("#search").value.trim().toLowerCase(); stopSearch(); clearProblem(); show(); }, 120);
+    typing = setTimeout(() => {
+      state.search = $("#search").value.trim().toLowerCase();
+      stopSearch();
+      clearProblem();
+      show();
+    }, 120);
   });
   $("#deep").addEventListener("click", deepSearch);
-  $("#task").addEventListener("change", () => { clearProblem(); chooseTask($("#task").value); });
+  $("#task").addEventListener("change", () => {
+    clearProblem();
+    chooseTask($("#task").value);
+  });
   $("#models").addEventListener("change", chooseModels);
   $("#more").addEventListener("click", more);
-  new IntersectionObserver(([one]) => { if (one.isIntersecting) more(); }, { rootMargin: "500px" }).observe($("#more"));
+  new IntersectionObserver(
+    ([one]) => {
+      if (one.isIntersecting) more();
+    },
+    { rootMargin: "500px" },
+  ).observe($("#more"));
   $("#math").addEventListener("click", () => {
     const on = $("#math").getAttribute("aria-pressed") !== "true";
     $("#math").setAttribute("aria-pressed", String(on));
     for (const box of $$(".words")) box.refill?.();
   });
   addEventListener("hashchange", () => chooseTask(fromAddress()));
-  document.addEventListener("click", (event) => { if (!event.target.closest("#models")) $("#models").open = false; });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#models")) $("#models").open = false;
+  });
   await chooseTask(fromAddress());
 }
 

@@ -13,10 +13,19 @@ function el(name, properties = {}, ...children) {
   return made;
 }
 
-const percent = (value, digits = 1) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`);
-const points = (value) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(100 * value).toFixed(1)}`);
+const percent = (value, digits = 1) =>
+  value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
+const points = (value) =>
+  value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(100 * value).toFixed(1)}`;
 const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : p.toPrecision(2).replace(/\.?0+$/, ""));
-const tokens = (n) => (n === null ? "–" : n >= 10000 ? `${Math.round(n / 1000)}k` : n >= 1000 ? `${(n / 1000).toFixed(1)}k` : `${Math.round(n)}`);
+const tokens = (n) =>
+  n === null
+    ? "–"
+    : n >= 10000
+      ? `${Math.round(n / 1000)}k`
+      : n >= 1000
+        ? `${(n / 1000).toFixed(1)}k`
+        : `${Math.round(n)}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 // Storage is refused to some pages opened from disk: then the choice lasts as long as the page.
@@ -24,7 +33,9 @@ function stored(key, value) {
   try {
     if (value === undefined) return localStorage.getItem(key);
     localStorage.setItem(key, value);
-  } catch { /* nothing to remember with */ }
+  } catch {
+    /* nothing to remember with */
+  }
   return null;
 }
 
@@ -38,7 +49,12 @@ function startTheme(changed) {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const chosen = stored("evalsuite-theme");
   setTheme(chosen ? chosen === "dark" : system.matches);
-  system.addEventListener("change", () => { if (!stored("evalsuite-theme")) { setTheme(system.matches); changed(); } });
+  system.addEventListener("change", () => {
+    if (!stored("evalsuite-theme")) {
+      setTheme(system.matches);
+      changed();
+    }
+  });
   $("#theme").addEventListener("click", () => {
     const dark = document.documentElement.dataset.theme !== "dark";
     stored("evalsuite-theme", dark ? "dark" : "light");

@@ -1,5 +1,8 @@
 // The matrix of comparisons: differences above the diagonal, what could have been found below it.
-const [A, B, GAP, LOW, HIGH, P, HOLM, MDE, NEW, HOLM_THESE, THESE, SETTLE, SHARED] = Array.from({ length: 13 }, (_, at) => at);
+const [A, B, GAP, LOW, HIGH, P, HOLM, MDE, NEW, HOLM_THESE, THESE, SETTLE, SHARED] = Array.from(
+  { length: 13 },
+  (_, at) => at,
+);
 const better = (verdict) => verdict === "a better" || verdict === "b better";
 
 DIALECT.pairs = (entries, width, task) => {
@@ -21,15 +24,49 @@ DIALECT.pairs = (entries, width, task) => {
   });
   const option = {
     grid: { left, top: count > 14 ? 8 : 28, width: size * count, height: high * count },
-    xAxis: { type: "category", position: "top", data: entries.map((one) => D.labels[one.m]), axisTick: { show: false }, axisLine: { show: false },
-      axisLabel: { show: count <= 14, color: colour("muted"), width: size - 4, overflow: "truncate", interval: 0, fontSize: 11 } },
-    yAxis: { ...nameAxis(entries, width), axisLine: { show: false }, axisLabel: { color: colour("fg"), width: left - 10, overflow: "truncate", interval: 0, fontSize: high < 14 ? Math.max(7, high) : 12 } },
+    xAxis: {
+      type: "category",
+      position: "top",
+      data: entries.map((one) => D.labels[one.m]),
+      axisTick: { show: false },
+      axisLine: { show: false },
+      axisLabel: {
+        show: count <= 14,
+        color: colour("muted"),
+        width: size - 4,
+        overflow: "truncate",
+        interval: 0,
+        fontSize: 11,
+      },
+    },
+    yAxis: {
+      ...nameAxis(entries, width),
+      axisLine: { show: false },
+      axisLabel: {
+        color: colour("fg"),
+        width: left - 10,
+        overflow: "truncate",
+        interval: 0,
+        fontSize: high < 14 ? Math.max(7, high) : 12,
+      },
+    },
     tooltip: tooltip(({ dataIndex }) => compared(cells[dataIndex].pair)),
-    series: [{ type: "custom", data: cells.map((cell) => [cell.x, cell.y]), renderItem: (parameters, api) => square(cells[parameters.dataIndex], api, size, high, most) }],
+    series: [
+      {
+        type: "custom",
+        data: cells.map((cell) => [cell.x, cell.y]),
+        renderItem: (parameters, api) => square(cells[parameters.dataIndex], api, size, high, most),
+      },
+    ],
   };
   const clear = shown.filter((pair) => better(pair[NEW])).length;
-  return { option, height: high * count + (count > 14 ? 16 : 36), canvas: count > 20, caption: `${clear} of ${shown.length} pairs distinguishable`,
-    label: `Comparisons of ${count} models on ${D.tasks[task].name}: ${clear} of ${shown.length} pairs are distinguishable.` };
+  return {
+    option,
+    height: high * count + (count > 14 ? 16 : 36),
+    canvas: count > 20,
+    caption: `${clear} of ${shown.length} pairs distinguishable`,
+    label: `Comparisons of ${count} models on ${D.tasks[task].name}: ${clear} of ${shown.length} pairs are distinguishable.`,
+  };
 };
 
 function square(cell, api, size, high, most) {
@@ -39,12 +76,30 @@ function square(cell, api, size, high, most) {
   const clear = better(pair[NEW]);
   const strength = 0.25 + 0.75 * Math.min(1, Math.abs(gap) / most);
   const fill = cell.below || !clear ? colour("faint") : colour(gap > 0 ? "accent" : "minus");
-  const children = [{ type: "rect", shape: { x: x - size / 2 + 0.5, y: y - high / 2 + 0.5, width: size - 1, height: high - 1, r: size > 20 ? 3 : 0 },
-    style: { fill, opacity: cell.below || !clear ? 1 : strength * 0.62 } }];
-  const text = (words, dy, style) => ({ type: "text", style: { text: words, x, y: y + dy, align: "center", verticalAlign: "middle", fill: colour("fg"), fontSize: 12, ...style } });
+  const children = [
+    {
+      type: "rect",
+      shape: { x: x - size / 2 + 0.5, y: y - high / 2 + 0.5, width: size - 1, height: high - 1, r: size > 20 ? 3 : 0 },
+      style: { fill, opacity: cell.below || !clear ? 1 : strength * (isDark() ? 0.45 : 0.62) },
+    },
+  ];
+  const text = (words, dy, style) => ({
+    type: "text",
+    style: {
+      text: words,
+      x,
+      y: y + dy,
+      align: "center",
+      verticalAlign: "middle",
+      fill: colour("fg"),
+      fontSize: 12,
+      ...style,
+    },
+  });
   const two = high >= 34 && size >= 52;
   if (size >= 36 && high >= 16) {
-    if (cell.below) children.push(text(pair[MDE] === null ? "" : (100 * pair[MDE]).toFixed(1), 0, { fill: colour("muted") }));
+    if (cell.below)
+      children.push(text(pair[MDE] === null ? "" : (100 * pair[MDE]).toFixed(1), 0, { fill: colour("muted") }));
     else children.push(text(points(gap), two ? -7 : 0, { fontWeight: clear ? 700 : 400 }));
     if (!cell.below && two) children.push(text(`p ${chance(pair[HOLM])}`, 9, { fontSize: 11 }));
   }
@@ -52,20 +107,57 @@ function square(cell, api, size, high, most) {
 }
 
 function compared(pair) {
-  const verdict = (words, p) => (words === "" ? "unknown" : `${words === "a better" ? `${D.labels[pair[A]]} better` : words === "b better" ? `${D.labels[pair[B]]} better` : "not distinguishable"}, p ${chance(p)}`);
-  return [`${D.labels[pair[A]]} − ${D.labels[pair[B]]}: ${points(pair[GAP])} points`, `95 % interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,
-    `problems like these: ${verdict(pair[NEW], pair[HOLM])}`, `these very problems: ${verdict(pair[THESE], pair[HOLM_THESE])}`,
-    `smallest detectable difference: ${pair[MDE] === null ? "unknown" : (100 * pair[MDE]).toFixed(1)} points`, pair[SETTLE]];
+  const verdict = (words, p) =>
+    words === ""
+      ? "unknown"
+      : `${words === "a better" ? `${D.labels[pair[A]]} better` : words === "b better" ? `${D.labels[pair[B]]} better` : "not distinguishable"}, p ${chance(p)}`;
+  return [
+    `${D.labels[pair[A]]} − ${D.labels[pair[B]]}: ${points(pair[GAP])} points`,
+    `95 % interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,
+    `problems like these: ${verdict(pair[NEW], pair[HOLM])}`,
+    `these very problems: ${verdict(pair[THESE], pair[HOLM_THESE])}`,
+    `smallest detectable difference: ${pair[MDE] === null ? "unknown" : (100 * pair[MDE]).toFixed(1)} points`,
+    pair[SETTLE],
+  ];
 }
 
 // The same as a table, made when it is opened.
 function pairTable(task) {
-  const heads = ["A", "B", "A − B", "95 % interval", "p", "p (Holm)", "Detectable", "Problems like these", "These problems"];
+  const heads = [
+    "A",
+    "B",
+    "A − B",
+    "95 % interval",
+    "p",
+    "p (Holm)",
+    "Detectable",
+    "Problems like these",
+    "These problems",
+  ];
   const rows = D.pairs[task].filter((pair) => wanted(D.labels[pair[A]]) && wanted(D.labels[pair[B]]));
-  const cell = (text, sort) => el("td", sort === undefined ? { className: "text wrap" } : { "data-sort": sort ?? "" }, text);
-  const body = rows.slice(0, 2000).map((pair) => el("tr", {}, cell(D.labels[pair[A]]), cell(D.labels[pair[B]]), cell(points(pair[GAP]), pair[GAP]),
-    cell(`${points(pair[LOW])} to ${points(pair[HIGH])}`, pair[LOW]), cell(chance(pair[P]), pair[P]), cell(chance(pair[HOLM]), pair[HOLM]),
-    cell(pair[MDE] === null ? "–" : (100 * pair[MDE]).toFixed(1), pair[MDE]), cell(pair[NEW]), cell(pair[THESE])));
-  const head = el("thead", {}, el("tr", {}, ...heads.map((name) => el("th", { scope: "col" }, el("button", { type: "button" }, name)))));
+  const cell = (text, sort) =>
+    el("td", sort === undefined ? { className: "text wrap" } : { "data-sort": sort ?? "" }, text);
+  const body = rows
+    .slice(0, 2000)
+    .map((pair) =>
+      el(
+        "tr",
+        {},
+        cell(D.labels[pair[A]]),
+        cell(D.labels[pair[B]]),
+        cell(points(pair[GAP]), pair[GAP]),
+        cell(`${points(pair[LOW])} to ${points(pair[HIGH])}`, pair[LOW]),
+        cell(chance(pair[P]), pair[P]),
+        cell(chance(pair[HOLM]), pair[HOLM]),
+        cell(pair[MDE] === null ? "–" : (100 * pair[MDE]).toFixed(1), pair[MDE]),
+        cell(pair[NEW]),
+        cell(pair[THESE]),
+      ),
+    );
+  const head = el(
+    "thead",
+    {},
+    el("tr", {}, ...heads.map((name) => el("th", { scope: "col" }, el("button", { type: "button" }, name)))),
+  );
   return el("table", { className: "sortable" }, head, el("tbody", {}, ...body));
 }

@@ -1,10 +1,13 @@
 // Drawing: a figure is drawn when it comes near the window, and again when theme, width or choice change.
 const D = JSON.parse($("#data").textContent);
-const PALETTE = { light: ["#0b62a8", "#c2500a", "#1a7f5a", "#8a4fa3", "#b8860b", "#2a9fc9", "#a33b5e", "#555f6b"],
-  dark: ["#74b6f3", "#f0925a", "#5fcf9f", "#cfa0e6", "#e6c25a", "#7fdcf5", "#f08fb0", "#b4bdc7"] };
-const DIALECT = { // what each kind of figure needs, by data-kind
+const PALETTE = {
+  light: ["#0b62a8", "#c2500a", "#1a7f5a", "#8a4fa3", "#b8860b", "#2a9fc9", "#a33b5e", "#555f6b"],
+  dark: ["#74b6f3", "#f0925a", "#5fcf9f", "#cfa0e6", "#e6c25a", "#7fdcf5", "#f08fb0", "#b4bdc7"],
 };
-const choice = { task: "", filter: [], order: "name" };
+const DIALECT = {
+  // what each kind of figure needs, by data-kind
+};
+const choice = { task: "", filter: [], order: "name", printing: false };
 const figures = [];
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
@@ -25,30 +28,56 @@ function nameWidth(entries, width) {
 
 function nameAxis(entries, width) {
   return {
-    type: "category", inverse: true, data: entries.map((one) => D.labels[one.m]), axisTick: { show: false },
+    type: "category",
+    inverse: true,
+    data: entries.map((one) => D.labels[one.m]),
+    axisTick: { show: false },
     axisLine: { lineStyle: { color: colour("line") } },
-    axisLabel: { color: colour("fg"), width: nameWidth(entries, width) - 10, overflow: "truncate", interval: 0, fontSize: 12 },
+    axisLabel: {
+      color: colour("fg"),
+      width: nameWidth(entries, width) - 10,
+      overflow: "truncate",
+      interval: 0,
+      fontSize: 12,
+    },
   };
 }
 
 function valueAxis(more = {}) {
   const { axisLabel = {}, ...rest } = more;
   return {
-    type: "value", splitLine: { lineStyle: { color: colour("line") } }, axisLine: { show: false }, nameTextStyle: { color: colour("muted") },
-    axisLabel: { color: colour("muted"), hideOverlap: true, fontSize: 12, ...axisLabel }, ...rest,
+    type: "value",
+    splitLine: { lineStyle: { color: colour("line") } },
+    axisLine: { show: false },
+    nameTextStyle: { color: colour("muted") },
+    axisLabel: { color: colour("muted"), hideOverlap: true, fontSize: 12, ...axisLabel },
+    ...rest,
   };
 }
 
-const percentAxis = (more = {}) => valueAxis({ axisLabel: { formatter: (value) => `${Math.round(100 * value)} %` }, ...more });
+const percentAxis = (more = {}) =>
+  valueAxis({ axisLabel: { formatter: (value) => `${Math.round(100 * value)} %` }, ...more });
 
 // A tooltip made of elements, so that no name is ever read as markup.
 function tooltip(lines, more = {}) {
   return {
-    confine: true, backgroundColor: colour("card"), borderColor: colour("line"), textStyle: { color: colour("fg"), fontSize: 13 },
+    confine: true,
+    backgroundColor: colour("card"),
+    borderColor: colour("line"),
+    textStyle: { color: colour("fg"), fontSize: 13 },
     extraCssText: "box-shadow: 0 2px 10px rgb(0 0 0 / .18)",
     formatter: (item) => {
       const [title, ...rest] = lines(item) ?? [];
-      return title ? el("div", { className: "tip" }, el("b", {}, title), ...rest.filter(Boolean).map((line) => el("div", line.warn ? { className: "caution" } : {}, line.warn ?? line))) : "";
+      return title
+        ? el(
+            "div",
+            { className: "tip" },
+            el("b", {}, title),
+            ...rest
+              .filter(Boolean)
+              .map((line) => el("div", line.warn ? { className: "caution" } : {}, line.warn ?? line)),
+          )
+        : "";
     },
     ...more,
   };
@@ -64,7 +93,9 @@ function draw(figure) {
   const width = plot.clientWidth;
   if (!width || figure.element.classList.contains("hidden")) return;
   const entries = entriesOf(figure.task);
-  const made = entries.length ? DIALECT[figure.kind](entries, width, figure.task) : nothing("No model of this task is chosen.");
+  const made = entries.length
+    ? DIALECT[figure.kind](entries, width, figure.task)
+    : nothing("No model of this task is chosen.");
   figure.chart?.dispose();
   figure.chart = null;
   $("figcaption small", figure.element).textContent = made.caption ?? "";
@@ -79,7 +110,7 @@ function draw(figure) {
   plot.style.height = `${made.height}px`;
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", made.label);
-  figure.chart = echarts.init(plot, null, { renderer: made.canvas ? "canvas" : "svg", width, height: made.height });
+  figure.chart = echarts.init(plot, null, { renderer: made.canvas && !choice.printing ? "canvas" : "svg", width, height: made.height });
   figure.chart.setOption({ animation: false, textStyle: { fontFamily: "system-ui, sans-serif" }, ...made.option });
   if (made.click) figure.chart.on("click", made.click);
   figure.width = width;
@@ -91,19 +122,35 @@ function redraw() {
 
 function startFigures() {
   for (const element of $$("figure[data-kind]")) {
-    figures.push({ element, kind: element.dataset.kind, task: Number(element.dataset.task), near: false, chart: null, width: 0 });
+    figures.push({
+      element,
+      kind: element.dataset.kind,
+      task: Number(element.dataset.task),
+      near: false,
+      chart: null,
+      width: 0,
+    });
   }
-  const near = new IntersectionObserver((found) => {
-    for (const one of found) {
-      const figure = figures.find((other) => other.element === one.target);
-      if (one.isIntersecting && !figure.near) { figure.near = true; draw(figure); }
-    }
-  }, { rootMargin: "600px" });
+  const near = new IntersectionObserver(
+    (found) => {
+      for (const one of found) {
+        const figure = figures.find((other) => other.element === one.target);
+        if (one.isIntersecting && !figure.near) {
+          figure.near = true;
+          draw(figure);
+        }
+      }
+    },
+    { rootMargin: "600px" },
+  );
   const resized = new ResizeObserver((found) => {
     for (const one of found) {
       const figure = figures.find((other) => $(".plot", other.element) === one.target);
       if (figure.near && figure.chart && Math.abs(one.target.clientWidth - figure.width) > 2) draw(figure);
     }
   });
-  for (const figure of figures) { near.observe(figure.element); resized.observe($(".plot", figure.element)); }
+  for (const figure of figures) {
+    near.observe(figure.element);
+    resized.observe($(".plot", figure.element));
+  }
 }

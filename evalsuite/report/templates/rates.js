@@ -1,6 +1,10 @@
 // Cut off, silent, judged differently: bars, with the line above which a number says something else than skill.
 const LIMIT = 0.05;
-const RATES = [["tr", "cut off", "wrong"], ["na", "no answer", "third"], ["dis", "judged differently", "right"]];
+const RATES = [
+  ["tr", "cut off", "wrong"],
+  ["na", "no answer", "third"],
+  ["dis", "judged differently", "right"],
+];
 
 DIALECT.rates = (entries, width, task) => {
   const measured = RATES.filter(([key]) => entries.some((one) => one[key] !== null));
@@ -9,15 +13,54 @@ DIALECT.rates = (entries, width, task) => {
   const row = 14 + 9 * measured.length;
   const option = {
     grid: { left: nameWidth(entries, width), right: 44, top: 6, bottom: 26 },
-    xAxis: percentAxis({ min: 0, max: Math.min(1, Math.ceil(most * 22) / 20), axisLabel: { formatter: (value) => `${Math.round(1000 * value) / 10} %` } }),
+    xAxis: percentAxis({
+      min: 0,
+      max: Math.min(1, Math.ceil(most * 22) / 20),
+      axisLabel: { formatter: (value) => `${Math.round(1000 * value) / 10} %` },
+    }),
     yAxis: nameAxis(entries, width),
-    tooltip: tooltip(({ dataIndex }) => [D.labels[entries[dataIndex].m], ...measured.map(([key, words]) => `${words}: ${percent(entries[dataIndex][key])}`), ...warnings(entries[dataIndex])]),
+    tooltip: tooltip(({ dataIndex }) => [
+      D.labels[entries[dataIndex].m],
+      ...measured.map(([key, words]) => `${words}: ${percent(entries[dataIndex][key])}`),
+      ...warnings(entries[dataIndex]),
+    ]),
     series: measured.map(([key, words, tone], at) => ({
-      type: "bar", name: words, barWidth: 7, barGap: "30%", itemStyle: { color: colour(tone), borderRadius: 2 }, barMinHeight: 1,
-      data: entries.map((one) => (one[key] === null ? { value: null } : { value: one[key], label: { show: one[key] > LIMIT, position: "right", color: colour("warn"), fontSize: 11, formatter: percent(one[key], 0) } })),
-      ...(at === 0 ? { markLine: { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: colour("warn"), type: [4, 3] }, data: [{ xAxis: LIMIT }] } } : {}),
+      type: "bar",
+      name: words,
+      barWidth: 7,
+      barGap: "30%",
+      itemStyle: { color: colour(tone), borderRadius: 2 },
+      barMinHeight: 1,
+      data: entries.map((one) =>
+        one[key] === null
+          ? { value: null }
+          : {
+              value: one[key],
+              label: {
+                show: one[key] > LIMIT,
+                position: "right",
+                color: colour("warn"),
+                fontSize: 11,
+                formatter: percent(one[key], 0),
+              },
+            },
+      ),
+      ...(at === 0
+        ? {
+            markLine: {
+              silent: true,
+              symbol: "none",
+              label: { show: false },
+              lineStyle: { color: colour("warn"), type: [4, 3] },
+              data: [{ xAxis: LIMIT }],
+            },
+          }
+        : {}),
     })),
   };
-  return { option, height: entries.length * row + 34,
-    label: `Rates of answers cut off, without an answer and judged differently, of ${entries.length} models on ${D.tasks[task].name}; the highest is ${percent(most)}.` };
+  return {
+    option,
+    height: entries.length * row + 34,
+    label: `Rates of answers cut off, without an answer and judged differently, of ${entries.length} models on ${D.tasks[task].name}; the highest is ${percent(most)}.`,
+  };
 };

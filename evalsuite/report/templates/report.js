@@ -1,10 +1,31 @@
 // The page: choices that hold for all figures and tables, keys to the figures, printing.
 const KEYS = {
-  dots: [["dot", "accent", "mean"], ["point", "fg", "a seed"], ["bar", "accent", "± one standard deviation of re-running"], ["line", "accent", "95 % interval for problems like these"]],
-  pairs: [["bar", "accent", "row better than column"], ["bar", "minus", "row worse"], ["bar", "line", "not distinguishable"]],
-  curves: [["line", "muted", "pass@k"], ["dash", "muted", "maj@k"]],
-  lengths: [["bar", "right", "right answers"], ["bar", "wrong", "wrong answers"], ["dash", "warn", "limit"]],
-  rates: [["bar", "wrong", "cut off"], ["bar", "third", "no answer"], ["bar", "right", "judged differently"], ["dash", "warn", "5 %"]],
+  dots: [
+    ["dot", "accent", "mean"],
+    ["point", "fg", "a seed"],
+    ["bar", "accent", "± one standard deviation of re-running"],
+    ["line", "accent", "95 % interval for problems like these"],
+  ],
+  pairs: [
+    ["bar", "accent", "row better than column"],
+    ["bar", "minus", "row worse"],
+    ["bar", "line", "not distinguishable"],
+  ],
+  curves: [
+    ["line", "muted", "pass@k"],
+    ["dash", "muted", "maj@k"],
+  ],
+  lengths: [
+    ["bar", "right", "right answers"],
+    ["bar", "wrong", "wrong answers"],
+    ["dash", "warn", "limit"],
+  ],
+  rates: [
+    ["bar", "wrong", "cut off"],
+    ["bar", "third", "no answer"],
+    ["bar", "right", "judged differently"],
+    ["dash", "warn", "5 %"],
+  ],
 };
 
 function keySign(kind, tone) {
@@ -15,16 +36,34 @@ function keySign(kind, tone) {
   };
   const sign = make("svg", { width: 22, height: 14, "aria-hidden": "true" });
   const shade = `var(--${tone})`;
-  if (kind === "dot" || kind === "point") sign.append(make("circle", { cx: 11, cy: 7, r: kind === "dot" ? 5 : 2.5, fill: shade }));
-  else if (kind === "bar") sign.append(make("rect", { x: 2, y: 2, width: 18, height: 10, rx: 2, fill: shade, opacity: 0.75 }));
-  else sign.append(make("line", { x1: 1, y1: 7, x2: 21, y2: 7, stroke: shade, "stroke-width": 2, "stroke-dasharray": kind === "dash" ? "5 3" : "none" }));
+  if (kind === "dot" || kind === "point")
+    sign.append(make("circle", { cx: 11, cy: 7, r: kind === "dot" ? 5 : 2.5, fill: shade }));
+  else if (kind === "bar")
+    sign.append(make("rect", { x: 2, y: 2, width: 18, height: 10, rx: 2, fill: shade, opacity: 0.75 }));
+  else
+    sign.append(
+      make("line", {
+        x1: 1,
+        y1: 7,
+        x2: 21,
+        y2: 7,
+        stroke: shade,
+        "stroke-width": 2,
+        "stroke-dasharray": kind === "dash" ? "5 3" : "none",
+      }),
+    );
   return sign;
 }
 
 function choose() {
   choice.task = $("#task").value;
-  choice.filter = $("#filter").value.toLowerCase().split(",").map((part) => part.trim()).filter(Boolean);
-  for (const one of $$("[data-task]")) one.classList.toggle("hidden", choice.task !== "" && one.dataset.task !== choice.task);
+  choice.filter = $("#filter")
+    .value.toLowerCase()
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
+  for (const one of $$("[data-task]"))
+    one.classList.toggle("hidden", choice.task !== "" && one.dataset.task !== choice.task);
   for (const row of $$("tr[data-label]")) row.classList.toggle("hidden", !wanted(row.dataset.label));
   for (const open of $$("details.numbers[open]")) fillNumbers(open);
   redraw();
@@ -45,11 +84,13 @@ function startPrinting() {
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     setTheme(false);
+    choice.printing = true; // as SVG throughout: a canvas is drawn too late for the printer
     document.body.style.width = "182mm"; // what A4 leaves, so that plots are drawn for it
     for (const figure of figures) figure.near = true;
     redraw();
   });
   addEventListener("afterprint", () => {
+    choice.printing = false;
     document.body.style.width = "";
     setTheme(before === "dark");
     redraw();
@@ -65,9 +106,18 @@ startTheme(redraw);
 startFigures();
 startPrinting();
 document.addEventListener("click", headClicked);
-document.addEventListener("toggle", (event) => { if (event.target.matches("details.numbers[open]")) fillNumbers(event.target); }, true);
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.target.matches("details.numbers[open]")) fillNumbers(event.target);
+  },
+  true,
+);
 let typing = 0;
-$("#filter").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(choose, 120); });
+$("#filter").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(choose, 120);
+});
 $("#task").addEventListener("change", choose);
 $("#order").addEventListener("change", order);
 choose();

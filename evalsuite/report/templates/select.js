@@ -1,9 +1,29 @@
 // Which problems and responses are shown: flags and search over the index, nothing of the responses is read for it.
 const AHEAD = 4; // files of responses under way while one is searched
-const FLAGS = [["wrong", "wrong"], ["truncated", "cut off"], ["silent", "no answer"], ["disputed", "metrics disagree"], ["divided", "seeds disagree"]];
-const state = { catalog: null, task: null, problems: [], groups: [], loaded: new Map(), flags: new Set(), search: "", problem: "", deep: null, shown: [], scan: 0 };
+const FLAGS = [
+  ["wrong", "wrong"],
+  ["truncated", "cut off"],
+  ["silent", "no answer"],
+  ["disputed", "metrics disagree"],
+  ["divided", "seeds disagree"],
+];
+const state = {
+  catalog: null,
+  task: null,
+  problems: [],
+  groups: [],
+  loaded: new Map(),
+  flags: new Set(),
+  search: "",
+  problem: "",
+  deep: null,
+  shown: [],
+  scan: 0,
+};
 
-const passes = (group, at) => [...state.flags].every((flag) => group.flags[flag][at]) && (state.deep === null || group.found?.[at] === 1 || matchesAnswer(group, at));
+const passes = (group, at) =>
+  [...state.flags].every((flag) => group.flags[flag][at]) &&
+  (state.deep === null || group.found?.[at] === 1 || matchesAnswer(group, at));
 const matchesAnswer = (group, at) => state.search !== "" && group.words[at].includes(state.search);
 const matchesProblem = (problem) => state.search === "" || problem.words.includes(state.search);
 
@@ -44,7 +64,9 @@ async function searchResponses(progress) {
     const texts = await ahead.shift();
     if (scan !== state.scan) return;
     if (done + AHEAD < files.length) ahead.push(begin(files[done + AHEAD]));
-    group.index.place.forEach(([file, at], row) => { if (file === number && texts[at][0].toLowerCase().includes(needle)) group.found[row] = 1; });
+    group.index.place.forEach(([file, at], row) => {
+      if (file === number && texts[at][0].toLowerCase().includes(needle)) group.found[row] = 1;
+    });
     progress(done + 1, files.length);
   }
 }

@@ -23,7 +23,9 @@ async function load(place) {
   try {
     const packed = await new Promise((resolve, reject) => {
       waiting.set(place, { resolve, reject });
-      script.addEventListener("error", () => reject(new Error(`cannot load ${place}.js: the folder answers/ belongs beside report.html`)));
+      script.addEventListener("error", () =>
+        reject(new Error(`cannot load ${place}.js: the folder answers/ belongs beside report.html`)),
+      );
       script.addEventListener("load", () => reject(new Error(`${place}.js holds no answers`))); // after resolve: no effect
       document.head.append(script);
     });
@@ -52,7 +54,13 @@ async function loadGroup(task, group) {
   const rows = new Map(); // problem -> places in the columns
   index.problem.forEach((problem, at) => (rows.get(problem) ?? rows.set(problem, []).get(problem)).push(at));
   const count = index.problem.length;
-  const flags = { wrong: new Uint8Array(count), truncated: new Uint8Array(count), silent: new Uint8Array(count), disputed: new Uint8Array(count), divided: new Uint8Array(count) };
+  const flags = {
+    wrong: new Uint8Array(count),
+    truncated: new Uint8Array(count),
+    silent: new Uint8Array(count),
+    disputed: new Uint8Array(count),
+    divided: new Uint8Array(count),
+  };
   for (let at = 0; at < count; at += 1) {
     const [ours, theirs] = index.scores[at];
     flags.wrong[at] = ours !== null && ours < 0.5;

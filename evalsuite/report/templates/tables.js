@@ -3,11 +3,20 @@ function sortTable(table, column, descending) {
   const body = $("tbody", table);
   const key = (row) => {
     const cell = row.children[column];
-    return cell.dataset.sort === undefined ? cell.textContent.trim() : cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
+    return cell.dataset.sort === undefined
+      ? cell.textContent.trim()
+      : cell.dataset.sort === ""
+        ? null
+        : Number(cell.dataset.sort);
   };
-  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true }));
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number"
+      ? a - b
+      : String(a).localeCompare(String(b), undefined, { numeric: true });
   const rows = [...body.rows].map((row) => [key(row), row]);
-  rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : (descending ? -1 : 1) * compare(a, b)));
+  rows.sort(([a], [b]) =>
+    a === null || b === null ? (a === null) - (b === null) : (descending ? -1 : 1) * compare(a, b),
+  );
   body.append(...rows.map(([, row]) => row));
   $$("thead th", table).forEach((head, at) => {
     if (at === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");

@@ -1,14 +1,20 @@
 // Text of models, which may be hostile: it is only ever a text node, or a formula that KaTeX builds without trust.
 const CONTROL = /[\u0000-\u0008\u000b-\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-const HEAD = 3000, TAIL = 7000; // characters of a long response that are shown at first: the answer stands at its end
-const MOST_FORMULAS = 600, FORMULA = 3000, BUDGET = 700; // of one text; characters of one formula; milliseconds
+const HEAD = 3000,
+  TAIL = 7000; // characters of a long response that are shown at first: the answer stands at its end
+const MOST_FORMULAS = 600,
+  FORMULA = 3000,
+  BUDGET = 700; // of one text; characters of one formula; milliseconds
 
 // Text whose invisible characters are made visible.
 function plain(text) {
   const made = document.createDocumentFragment();
   let last = 0;
   for (const found of text.matchAll(CONTROL)) {
-    made.append(text.slice(last, found.index), el("span", { className: "control" }, `\\u${found[0].charCodeAt(0).toString(16).padStart(4, "0")}`));
+    made.append(
+      text.slice(last, found.index),
+      el("span", { className: "control" }, `\\u${found[0].charCodeAt(0).toString(16).padStart(4, "0")}`),
+    );
     last = found.index + found[0].length;
   }
   made.append(text.slice(last));
@@ -16,7 +22,8 @@ function plain(text) {
 }
 
 // $...$ as in Pandoc: no space inside the dollars, no digit after the second; no formula over an empty line.
-const MATH = /\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([\s\S]+?)\$\$|(?<![\\$\w])\$(?![\s$])((?:[^$\n\\]|\\[\s\S]|\n(?!\s*\n))+?)(?<![\s\\])\$(?![\d$])|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
+const MATH =
+  /\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([\s\S]+?)\$\$|(?<![\\$\w])\$(?![\s$])((?:[^$\n\\]|\\[\s\S]|\n(?!\s*\n))+?)(?<![\s\\])\$(?![\d$])|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
 
 function* pieces(text) {
   let last = 0;
@@ -38,7 +45,15 @@ function formula(piece) {
   if (UNTRUSTED.test(piece.formula)) return plain(piece.text);
   const made = el("span");
   try {
-    katex.render(piece.formula, made, { displayMode: piece.display, throwOnError: true, trust: false, strict: "ignore", maxSize: 8, maxExpand: 200, errorColor: "currentcolor" });
+    katex.render(piece.formula, made, {
+      displayMode: piece.display,
+      throwOnError: true,
+      trust: false,
+      strict: "ignore",
+      maxSize: 8,
+      maxExpand: 200,
+      errorColor: "currentcolor",
+    });
   } catch {
     return plain(piece.text);
   }
@@ -65,8 +80,15 @@ function words(text, className = "words", short = true) {
   const fill = (whole) => {
     const drawn = $("#math").getAttribute("aria-pressed") === "true";
     if (whole || text.length <= HEAD + TAIL + 1000) return box.replaceChildren(written(text, drawn));
-    const all = el("button", { type: "button", className: "gap" }, `Show the ${(text.length - HEAD - TAIL).toLocaleString("en")} characters between`);
-    all.addEventListener("click", () => { box.whole = true; fill(true); });
+    const all = el(
+      "button",
+      { type: "button", className: "gap" },
+      `Show the ${(text.length - HEAD - TAIL).toLocaleString("en")} characters between`,
+    );
+    all.addEventListener("click", () => {
+      box.whole = true;
+      fill(true);
+    });
     return box.replaceChildren(written(text.slice(0, HEAD), drawn), all, written(text.slice(-TAIL), drawn));
   };
   box.refill = () => fill(box.whole || !short);
