@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,11 @@ def call(*arguments: str, **environment: str) -> Outcome:
     from main import main
 
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch.dict(os.environ, environment):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(patch.dict(os.environ, environment))
+        stack.enter_context(patch.object(sys, "argv", ["main.py", *arguments]))  # what provenance records
         try:
             code = main(list(arguments))
         except SystemExit as end:

@@ -184,18 +184,23 @@ def everything(folder: Path) -> bytes:
     return b"\n".join(found)
 
 
-def test_the_key_is_sent_and_written_nowhere(fake_server: Calls) -> None:
-    folder = fake_server.folder / "secret"
+def test_keys_are_sent_to_their_own_servers_and_written_nowhere(fake_server: Calls) -> None:
+    folder, judge_key = fake_server.folder / "secret", "sk-ofthejudge5678"
     fake_server.fake.tell()
     before = len(fake_server.fake.events("request"))
     more = ("--base_url", fake_server.base_url, "--api_key_env", "MY_KEY", "--log_dir", str(folder / "logs"))
-    code, shown = fake_server.run(folder / "out", *more, MY_KEY=KEY, OPENAI_API_KEY="sk-anotherkey99")
+    more += ("--judge_base_url", fake_server.base_url, "--judge_model", "wise", "--judge_api_key_env", "WISE_KEY")
+    # A process of its own: workers have the environment of the first call in theirs.
+    code, shown = fake_server.run(folder / "out", *more, MY_KEY=KEY, WISE_KEY=judge_key, OPENAI_API_KEY="sk-another999")
     assert code == 0, shown
     requests = fake_server.fake.events("request")[before:]
-    assert {one["authorization"] for one in requests} == {f"Bearer {KEY}"}
-    written = everything(folder)
-    assert b"completions.jsonl.zst" in written and b"verified_match" in written
-    assert KEY.encode() not in written and b"sk-anotherkey99" not in written and KEY not in shown
+    sent = {(one["body"]["model"], one["authorization"]) for one in requests}
+    assert sent == {("fake", f"Bearer {KEY}"), ("wise", f"Bearer {judge_key}")}
+    metrics = [one["metrics"] for one in experiments(folder / "out").values()]
+    assert metrics == [["verified_match", "extractive_match", "judge_match"]]
+    written = everything(folder).decode("utf-8", "replace") + shown
+    assert "completions.jsonl.zst" in written and "judge_decision" in written
+    assert not [secret for secret in (KEY, judge_key, "sk-another999") if secret in written]
 
 
 def test_openai_api_key_is_the_default_variable(fake_server: Calls) -> None:
@@ -219,10 +224,10 @@ def test_credentials_in_the_address_are_used_and_stripped(fake_server: Calls) ->
     folder = fake_server.folder / "credentials"
     address = fake_server.base_url.replace("://", "://me:pass%2Dword1@") + "/v1"
     fake_server.fake.tell()
-    code, shown = fake_server.run(folder / "out", "--base_url", address, OPENAI_API_KEY=KEY)
-    assert code == 0, shown
+    outcome = fake_server.call(folder / "out", "--base_url", address, OPENAI_API_KEY=KEY)
+    assert outcome.code == 0, outcome
     assert fake_server.fake.events("request")[-1]["authorization"] == "Basic bWU6cGFzcy13b3JkMQ=="
-    written = everything(folder).decode("utf-8", "replace") + shown
+    written = everything(folder).decode("utf-8", "replace") + outcome.out + outcome.err
     assert not re.search(r"pass%2Dword1|pass-word1|bWU6cGFzcy13b3JkMQ", written) and KEY not in written
     manifest = next(iter(experiments(folder / "out").values()))
     assert manifest["circumstances"]["base_url"] == fake_server.base_url + "/v1"
