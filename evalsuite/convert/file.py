@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.convert.columns import csv_columns
-from evalsuite.convert.errors import BadFile
+from evalsuite.convert.errors import BadFile, readable
 from evalsuite.convert.reading import Reader
 from evalsuite.convert.rows import header, rows
 from evalsuite.errors import UserError
@@ -40,12 +40,15 @@ class Options:
 def convert(source: Path, target: Path, options: Options, threads: int = 1) -> int:
     """Write `target` from `source`; returns the number of rows.
 
-    Raises UserError for a column that is not there, OSError or pyarrow.ArrowException for a file that cannot be read,
-    RunError for a disk that refuses. `target` is whole or untouched.
+    Raises BadFile for a file that cannot be read or lacks a column, RunError for a disk that refuses. `target` is whole
+    or untouched.
     """
-    with Reader(source) as reader:
-        columns = csv_columns(reader.schema, options.columns, reader.missing_structs())
-        batches = reader.batches([column.places for column in columns], PAGE_BYTES, target.parent)
+    with readable():
+        opened = Reader(source)
+    with opened as reader:
+        with readable():
+            columns = csv_columns(reader.schema, options.columns, reader.missing_structs())
+        batches = _read(reader.batches([column.places for column in columns], PAGE_BYTES, target.parent))
         line = partial(rows, columns=columns, excel_safe=options.excel_safe, by_name=reader.unique)
         with replacing(target, "wb", sync=False) as stream, _compressed(stream, options.compression) as out:
             out.write(header(columns, options.excel_safe))
@@ -70,6 +73,17 @@ def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
                     complaint = complaint or error
     if missing and complaint:
         raise UserError(str(complaint))
+
+
+def _read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; what is wrong with the file is BadFile, never taken for an error in writing."""
+    remaining = iter(batches)
+    while True:
+        with readable():
+            batch = next(remaining, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _formatted(

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from evalsuite.convert.cells import cell_parts, row_text
 from evalsuite.convert.columns import Column
+from evalsuite.convert.errors import readable
 
 
 def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
@@ -19,9 +20,14 @@ def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
 
 
 def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_name: bool) -> memoryview:
-    """The batch's lines, in the batch's order: one view of Arrow's memory, not copied."""
+    """The batch's lines, in the batch's order: one view of Arrow's memory, not copied.
+
+    Raises BadFile for text that is not UTF-8, and for rows too large for memory.
+    """
     if not columns:
         return memoryview(b"\r\n" * batch.num_rows)
-    text = row_text([column.cells(batch, excel_safe, by_name) for column in columns])
+    with readable():
+        batch.validate(full=True)  # Arrow reads text as it finds it
+        text = row_text([column.cells(batch, excel_safe, by_name) for column in columns])
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     return memoryview(text.buffers()[2])[ends[0] : ends[-1]] if len(text) else memoryview(b"")

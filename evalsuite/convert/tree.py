@@ -4,18 +4,18 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from evalsuite.convert.errors import BadFile
 from evalsuite.convert.file import Options
+from evalsuite.convert.workers import Died, results
 from evalsuite.errors import RunError, UserError
 from evalsuite.files import printable, replacing
 
 RECORD = ".csv_options.json"  # per folder: with which options each CSV was made, from which state of its parquet
-CHUNK = 64  # files handed to a process at once
 
 
 @dataclass
@@ -26,6 +26,14 @@ class Outcome:
     current: int = 0
     rows: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A CSV was written: its rows, and the state of its parquet then (see RECORD)."""
+
+    rows: int
+    state: dict
 
 
 def find(places: list[str]) -> tuple[list[Path], list[tuple[str, str]]]:
@@ -56,16 +64,18 @@ def convert_all(
     records = {folder: _read_record(folder) for folder in {path.parent for path in files}}
     todo = [path for path in files if again or not _is_current(path, options, records[path.parent])]
     outcome.current = len(files) - len(todo)
-    for done, (path, rows, reason) in enumerate(_results(todo, options, jobs), 1):
-        if reason is not None:
-            outcome.failed.append((str(path), reason))
-        else:
-            outcome.written.append(str(target_of(path, options)))
-            outcome.rows += rows
-            records[path.parent][path.name] = _state(path, options)
-        tell(done, len(todo))
-    for folder in {path.parent for path in todo}:
-        _write_record(folder, records[folder])
+    try:
+        for done, (path, result) in enumerate(_results(todo, options, jobs), 1):
+            if isinstance(result, str):
+                outcome.failed.append((str(path), result))
+            else:
+                outcome.written.append(str(target_of(path, options)))
+                outcome.rows += result.rows
+                records[path.parent][path.name] = result.state
+            tell(done, len(todo))
+    finally:  # what is done is not done again after an interruption
+        for folder in {path.parent for path in todo}:
+            _write_record(folder, records[folder])
     return outcome
 
 
@@ -74,44 +84,41 @@ def target_of(path: Path, options: Options) -> Path:
     return path.with_name(path.name.removesuffix(".parquet") + options.suffix)
 
 
-def _results(todo: list[Path], options: Options, jobs: int) -> Iterator[tuple[Path, int, str | None]]:
+def _results(todo: list[Path], options: Options, jobs: int) -> Iterator[tuple[Path, Done | str]]:
+    """What became of each file, or the reason why nothing did; large files first, so that none is left for the end."""
     if len(todo) <= 2 or jobs == 1:
         for path in todo:
-            yield _one(path, options, jobs)
+            yield path, _one(path, options, jobs)
         return
-    size = max(1, min(CHUNK, len(todo) // (4 * jobs)))
-    chunks = [todo[start : start + size] for start in range(0, len(todo), size)]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_several, chunk, options): chunk for chunk in chunks}
-        for future in as_completed(waiting):
-            try:
-                yield from future.result()
-            except Exception as error:  # a process that was killed takes its chunk with it
-                yield from ((path, 0, f"the converting process failed: {error}") for path in waiting[future])
+    work = partial(_one, options=options, threads=1)
+    with closing(results(sorted(todo, key=_size, reverse=True), work, jobs, ["evalsuite.convert.file"])) as found:
+        for path, result in found:
+            yield path, result.how if isinstance(result, Died) else result
 
 
-def _several(paths: list[Path], options: Options) -> list[tuple[Path, int, str | None]]:
-    return [_one(path, options, 1) for path in paths]
-
-
-def _one(path: Path, options: Options, threads: int) -> tuple[Path, int, str | None]:
-    """Convert one file; returns its rows, or the reason why not."""
-    import pyarrow as pa
-
+def _one(path: Path, options: Options, threads: int) -> Done | str:
+    """Convert one file; returns the reason where that fails."""
     from evalsuite.convert.file import convert
 
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return path, 0, "not a regular file"
-        if path.stat().st_size == 0:
-            return path, 0, "empty file"
-        return path, convert(path, target_of(path, options), options, threads), None
+            return "not a regular file"
+        before = _state(path, options)
+        if not before["size"]:
+            return "empty file"
+        rows = convert(path, target_of(path, options), options, threads)
+        return Done(rows, before) if _state(path, options) == before else "changed while it was read; convert it again"
     except (RunError, BadFile) as error:
-        return path, 0, str(error)
+        return str(error)
     except OSError as error:
-        return path, 0, error.strerror or str(error).splitlines()[0]
-    except (pa.ArrowException, ValueError) as error:
-        return path, 0, f"not a readable parquet file: {str(error).splitlines()[0]}"
+        return error.strerror or str(error)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _state(path: Path, options: Options) -> dict:
