@@ -15,7 +15,7 @@ def remove(folder: Path, manifest: dict[str, Any] | None) -> None:
             _remove(path)
             _remove(path.with_suffix(".csv"))
             _remove_empty(path.parent, folder)
-    for pattern in (".completions.jsonl.zst.*", ".experiment.json.*"):
+    for pattern in (".completions.jsonl.zst.*", ".experiment.json.*", "details/**/.details_*.parquet.new"):
         for path in folder.glob(pattern):
             _remove(path)
 
