@@ -25,6 +25,9 @@ CIRCUMSTANCES = frozenset(
     """.split()
 )
 
+# Compiling costs 50 s at each start on a CPU; why no prompt may be prefilled in chunks, batched_tokens says.
+CPU_ARGUMENTS = ["--enforce-eager", "--no-enable-chunked-prefill"]
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -147,17 +150,7 @@ def server_command(options: EngineOptions) -> list[str]:
     ):
         command += [flag, str(value)] if value is not None else []
     command += ["--trust-remote-code"] if options.trust_remote_code else []
-    return command + (cpu_arguments(options) if options.device == "cpu" else []) + list(options.engine_args)
-
-
-def cpu_arguments(options: EngineOptions) -> list[str]:
-    """What makes vLLM's CPU engine start quickly and survive: measured on the embedded model and 2 cores, compiling
-    costs 50 s more at start, and a worker process of its own 40 s under load, for nothing where there is one rank."""
-    arguments = ["--enforce-eager", "--no-enable-chunked-prefill"]
-    chosen = any(part.startswith("--distributed-executor-backend") for part in options.engine_args)
-    if ranks(options) == 1 and not chosen:
-        arguments += ["--distributed-executor-backend", "uni"]
-    return arguments
+    return command + (CPU_ARGUMENTS if options.device == "cpu" else []) + list(options.engine_args)
 
 
 def ranks(options: EngineOptions) -> int:
