@@ -1,10 +1,11 @@
 """The charts, each from the values that the page is drawn from; None where there is nothing to draw."""
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import Affine2D
 
 from evalsuite.report.figures.look import (
     COLOURS,
@@ -32,19 +33,17 @@ def dots(data: dict, task: int) -> Figure | None:
     if not entries:
         return None
     figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2)
-    for at, one in enumerate(entries):
-        colour = RIGHT if one["lead"] or len(entries) == 1 else REST
-        if one["sd"] is not None:
-            axes.barh(at, 2 * one["sd"], 0.5, one["mean"] - one["sd"], color=colour, alpha=0.22, linewidth=0)
-        if one["lo"] is not None:
-            ends = [[one["mean"] - one["lo"]], [one["hi"] - one["mean"]]]
-            axes.errorbar(
-                one["mean"], at, xerr=np.maximum(ends, 0), color=colour, capsize=2, elinewidth=0.9, capthick=0.9
-            )
-        seeds = [accuracy for _, accuracy in one["seeds"] if accuracy is not None]
-        off = [((index * 5) % 7 - 3) / 24 for index in range(len(seeds))]
-        axes.plot(seeds, at + np.array(off), ".", color="black", alpha=0.45, markersize=2.6, markeredgewidth=0)
-        axes.plot(one["mean"], at, "o", color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
+    leads = np.array([one["lead"] or len(entries) == 1 for one in entries])
+    mean, low, high, sd = (_column(entries, key) for key in ("mean", "lo", "hi", "sd"))
+    for chosen, colour in ((leads, RIGHT), (~leads, REST)):
+        at = np.flatnonzero(chosen)
+        ends = np.maximum([(mean - low)[at], (high - mean)[at]], 0)
+        axes.barh(at, 2 * sd[at], 0.5, (mean - sd)[at], color=colour, alpha=0.22, linewidth=0)
+        axes.errorbar(mean[at], at, xerr=ends, fmt="none", color=colour, capsize=2, elinewidth=0.9, capthick=0.9)
+        axes.plot(mean[at], at, "o", color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.6)
+    seeds = [(value, at + ((seed * 5) % 7 - 3) / 24) for at, one in enumerate(entries)
+             for seed, (_, value) in enumerate(one["seeds"]) if value is not None]  # fmt: skip
+    axes.plot(*np.array(seeds).reshape(-1, 2).T, ".", color="black", alpha=0.45, markersize=2.6, markeredgewidth=0)
     percents(axes)
     axes.set_xlabel(f"{data['tasks'][task]['name']}: accuracy in %")
     handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
@@ -64,16 +63,18 @@ def pairs(data: dict, task: int) -> Figure | None:
     count, most = len(entries), max(max(abs(pair[2]) for pair in found), 0.01)
     figure = Figure(figsize=(WIDTH, EDGE + min(WIDTH - 0.6, 0.32 * count)), layout="constrained")
     axes = figure.subplots()
+    cells = np.ones((count, count, 4))
     for pair in found:
         i, j = sorted((place[pair[0]], place[pair[1]]))
         gap = pair[2] if place[pair[0]] == i else -pair[2]
         clear = pair[8] in ("a better", "b better")
-        colour = (RIGHT if gap > 0 else WRONG) if clear else LINE
-        axes.add_patch(_square(j, i, colour, 0.25 + 0.6 * min(1, abs(gap) / most) if clear else 0.6))
-        axes.add_patch(_square(i, j, LINE, 0.6))
+        strength = 0.25 + 0.6 * min(1, abs(gap) / most) if clear else 0.6
+        cells[i, j] = to_rgba((RIGHT if gap > 0 else WRONG) if clear else LINE, strength)
+        cells[j, i] = to_rgba(LINE, 0.6)
         if count <= 9:
             _say(axes, j, i, f"{100 * gap:+.1f}".replace("-", "−"), "bold" if clear else "normal")
             _say(axes, i, j, "" if pair[7] is None else f"{100 * pair[7]:.1f}", "normal", "#59626d")
+    axes.pcolormesh(cells, edgecolors="white", linewidth=1.5 if count <= 20 else 0.3, transform=_half(axes))
     names = [short(data["labels"][one["m"]]) for one in entries]
     axes.set_xticks(range(count), names, rotation=35, ha="left", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
@@ -121,15 +122,18 @@ def lengths(data: dict, task: int) -> Figure | None:
     if not entries:
         return None
     figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2, 0.24)
-    for at, one in enumerate(entries):
-        for key, side, colour in (("right", -0.2, RIGHT), ("wrong", 0.2, WRONG)):
-            if one[key]:
-                low, first, middle, third, high = one[key]
-                axes.plot([low, high], [at + side] * 2, color=colour, linewidth=0.8)
-                axes.barh(at + side, third - first, 0.26, first, color=colour, alpha=0.55, linewidth=0)
-                axes.plot([middle] * 2, [at + side - 0.15, at + side + 0.15], color="black", linewidth=1.1)
-        if one["cut"]:
-            axes.plot([one["cut"]] * 2, [at - 0.5, at + 0.5], "--", color="black", linewidth=0.8)
+    for key, side, colour in (("right", -0.2, RIGHT), ("wrong", 0.2, WRONG)):
+        at = np.array([row for row, one in enumerate(entries) if one[key]])
+        if not at.size:
+            continue
+        low, first, middle, third, high = np.array([entries[row][key] for row in at], dtype=float).T
+        axes.hlines(at + side, low, high, color=colour, linewidth=0.8)
+        axes.barh(at + side, third - first, 0.26, first, color=colour, alpha=0.55, linewidth=0)
+        axes.vlines(middle, at + side - 0.15, at + side + 0.15, color="black", linewidth=1.1)
+    limits = [(one["cut"], row) for row, one in enumerate(entries) if one["cut"]]
+    for cut in {cut for cut, _ in limits}:
+        at = np.array([row for other, row in limits if other == cut])
+        axes.vlines([cut] * len(at), at - 0.5, at + 0.5, color="black", linestyles="--", linewidth=0.8)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1024:.0f}k" if value >= 1024 else f"{value:.0f}")
     axes.set_xlabel(f"{data['tasks'][task]['name']}: tokens of an answer")
@@ -179,10 +183,13 @@ def _of(data: dict, task: int) -> list[dict]:
     return [one for one in data["entries"] if one["t"] == task]
 
 
-def _square(x: int, y: int, colour: str, alpha: float) -> Patch:
-    from matplotlib.patches import Rectangle
+def _column(entries: list[dict], key: str) -> np.ndarray:
+    return np.array([np.nan if one[key] is None else one[key] for one in entries], dtype=float)
 
-    return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, color=colour, alpha=alpha, linewidth=0)
+
+def _half(axes) -> Affine2D:
+    """Cells around whole numbers, where the names stand, not between them."""
+    return Affine2D().translate(-0.5, -0.5) + axes.transData
 
 
 def _say(axes, x: int, y: int, text: str, weight: str, colour: str = "black") -> None:

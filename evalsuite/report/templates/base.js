@@ -13,10 +13,17 @@ function el(name, properties = {}, ...children) {
   return made;
 }
 
+// Digits as Python writes them, so that charts and tables agree: a tie goes to the even digit.
+function fixed(value, digits = 1) {
+  const scaled = value * 10 ** digits;
+  const below = Math.floor(scaled);
+  return scaled - below === 0.5 ? ((below + (below % 2 ? 1 : 0)) / 10 ** digits).toFixed(digits) : value.toFixed(digits);
+}
+
 const percent = (value, digits = 1) =>
-  value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
+  value === null || value === undefined ? "–" : `${fixed(100 * value, digits)} %`;
 const points = (value) =>
-  value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(100 * value).toFixed(1)}`;
+  value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(100 * value))}`;
 const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : p.toPrecision(2).replace(/\.?0+$/, ""));
 const tokens = (n) =>
   n === null

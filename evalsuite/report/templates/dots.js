@@ -82,7 +82,7 @@ function describe(one) {
   const shown = seeds.length > 12 ? [...seeds.slice(0, 12), "…"] : seeds;
   return [
     D.labels[one.m],
-    `${percent(one.mean)}${one.sd === null ? "" : ` ± ${(100 * one.sd).toFixed(1)} over ${one.k} seeds`}`,
+    `${percent(one.mean)}${one.sd === null ? "" : ` ± ${fixed(100 * one.sd)} over ${one.k} seeds`}`,
     one.lo === null ? "" : `problems like these: ${percent(one.lo)} to ${percent(one.hi)}`,
     `seeds ${shown.join(", ")}`,
     ...warnings(one),

@@ -99,7 +99,7 @@ function square(cell, api, size, high, most) {
   const two = high >= 34 && size >= 52;
   if (size >= 36 && high >= 16) {
     if (cell.below)
-      children.push(text(pair[MDE] === null ? "" : (100 * pair[MDE]).toFixed(1), 0, { fill: colour("muted") }));
+      children.push(text(pair[MDE] === null ? "" : fixed(100 * pair[MDE]), 0, { fill: colour("muted") }));
     else children.push(text(points(gap), two ? -7 : 0, { fontWeight: clear ? 700 : 400 }));
     if (!cell.below && two) children.push(text(`p ${chance(pair[HOLM])}`, 9, { fontSize: 11 }));
   }
@@ -116,7 +116,7 @@ function compared(pair) {
     `95 % interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,
     `problems like these: ${verdict(pair[NEW], pair[HOLM])}`,
     `these very problems: ${verdict(pair[THESE], pair[HOLM_THESE])}`,
-    `smallest detectable difference: ${pair[MDE] === null ? "unknown" : (100 * pair[MDE]).toFixed(1)} points`,
+    `smallest detectable difference: ${pair[MDE] === null ? "unknown" : fixed(100 * pair[MDE])} points`,
     pair[SETTLE],
   ];
 }
@@ -149,7 +149,7 @@ function pairTable(task) {
         cell(`${points(pair[LOW])} to ${points(pair[HIGH])}`, pair[LOW]),
         cell(chance(pair[P]), pair[P]),
         cell(chance(pair[HOLM]), pair[HOLM]),
-        cell(pair[MDE] === null ? "–" : (100 * pair[MDE]).toFixed(1), pair[MDE]),
+        cell(pair[MDE] === null ? "–" : fixed(100 * pair[MDE]), pair[MDE]),
         cell(pair[NEW]),
         cell(pair[THESE]),
       ),
