@@ -17,7 +17,9 @@ function el(name, properties = {}, ...children) {
 function fixed(value, digits = 1) {
   const scaled = value * 10 ** digits;
   const below = Math.floor(scaled);
-  return scaled - below === 0.5 ? ((below + (below % 2 ? 1 : 0)) / 10 ** digits).toFixed(digits) : value.toFixed(digits);
+  return scaled - below === 0.5
+    ? ((below + (below % 2 ? 1 : 0)) / 10 ** digits).toFixed(digits)
+    : value.toFixed(digits);
 }
 
 const percent = (value, digits = 1) =>

@@ -98,8 +98,7 @@ function square(cell, api, size, high, most) {
   });
   const two = high >= 34 && size >= 52;
   if (size >= 36 && high >= 16) {
-    if (cell.below)
-      children.push(text(pair[MDE] === null ? "" : fixed(100 * pair[MDE]), 0, { fill: colour("muted") }));
+    if (cell.below) children.push(text(pair[MDE] === null ? "" : fixed(100 * pair[MDE]), 0, { fill: colour("muted") }));
     else children.push(text(points(gap), two ? -7 : 0, { fontWeight: clear ? 700 : 400 }));
     if (!cell.below && two) children.push(text(`p ${chance(pair[HOLM])}`, 9, { fontSize: 11 }));
   }

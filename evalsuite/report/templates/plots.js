@@ -110,7 +110,11 @@ function draw(figure) {
   plot.style.height = `${made.height}px`;
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", made.label);
-  figure.chart = echarts.init(plot, null, { renderer: made.canvas && !choice.printing ? "canvas" : "svg", width, height: made.height });
+  figure.chart = echarts.init(plot, null, {
+    renderer: made.canvas && !choice.printing ? "canvas" : "svg",
+    width,
+    height: made.height,
+  });
   figure.chart.setOption({ animation: false, textStyle: { fontFamily: "system-ui, sans-serif" }, ...made.option });
   if (made.click) figure.chart.on("click", made.click);
   figure.width = width;
