@@ -20,6 +20,7 @@ from evalsuite.convert.errors import BadFile
 from evalsuite.convert.scalars import unwrap
 
 Place = tuple[int, ...]  # where a field is: its index in the schema, then in the struct, and so on
+_LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType)
 _TOKEN_NAMES = ("tokens", "token_ids")
 
 
@@ -61,9 +62,9 @@ def csv_columns(schema: pa.Schema, wanted: tuple[str, ...], missing: set[Place] 
     return list(dict.fromkeys(picked))
 
 
-def column_places(schema: pa.Schema) -> list[Place]:
-    """The fields, down through all structs, that become columns of their own."""
-    return [column.places for column in _spread(schema, frozenset())]
+def column_types(schema: pa.Schema) -> list[tuple[Place, pa.DataType]]:
+    """The fields, down through all structs, that become columns of their own, and their types."""
+    return [(column.places, _type_at(schema, column.places)) for column in _spread(schema, frozenset())]
 
 
 def field_at(batch: pa.RecordBatch, path: tuple[int, ...] | tuple[str, ...]) -> pa.Array:
@@ -114,8 +115,7 @@ def _holds_ids(kind: pa.DataType) -> bool:
 
 def is_list(kind: pa.DataType) -> bool:
     """Every kind of list; a map is none."""
-    kinds = (t.is_list, t.is_large_list, t.is_fixed_size_list, t.is_list_view, t.is_large_list_view)
-    return any(is_kind(kind) for is_kind in kinds)
+    return isinstance(kind, _LISTS)
 
 
 def _type_at(schema: pa.Schema, places: Place) -> pa.DataType:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as t
 
 from evalsuite.convert import pages, spool
-from evalsuite.convert.columns import Place, column_places, field_at, is_list
+from evalsuite.convert.columns import Place, column_types, field_at, is_list
 
 BATCH_BYTES = (
     3 << 20
@@ -37,6 +37,7 @@ class Reader:
         self.metadata: pq.FileMetaData = self._file.metadata
         self.schema: pa.Schema = self._file.schema_arrow
         self.unique = _unique(self.schema)
+        self._leaves = _leaves(self.schema)
         self._known: dict[Place, list[pages.Cost]] = {}
 
     def __enter__(self) -> "Reader":
@@ -48,7 +49,7 @@ class Reader:
 
     def missing_structs(self) -> set[Place]:
         """Which structs are null in some row: by the statistics where they tell, else by reading a small field."""
-        units = column_places(self.schema)
+        units = list(self._leaves)
         structs = sorted({unit[:depth] for unit in units for depth in range(1, len(unit))})
         missing = set()
         for place in structs:
@@ -67,7 +68,7 @@ class Reader:
         nameless file in `folder`.
         """
         wanted = set(places)
-        units = [unit for unit in column_places(self.schema) if any(unit[: len(place)] == place for place in wanted)]
+        units = [unit for unit in self._leaves if any(unit[: len(place)] == place for place in wanted)]
         pages = {unit: max((cost.pages for cost in self._costs(unit)), default=0) for unit in units}
         together, *alone = spool.parts(pages, page_bytes) if self.unique else [units]
         with contextlib.ExitStack() as stack:
@@ -76,7 +77,7 @@ class Reader:
 
     def _read(self, units: list[Place]) -> Iterator[pa.RecordBatch]:
         """Batches of these fields, as few rows at a time as their size asks for."""
-        everything = not self.unique or len(units) == len(column_places(self.schema))
+        everything = not self.unique or len(units) == len(self._leaves)
         paths = None if everything else [".".join(self._names(unit)) for unit in units]
         sizes = [self._read_rows(group, units) for group in range(self.metadata.num_row_groups)]
         for rows, run in itertools.groupby(range(len(sizes)), sizes.__getitem__):
@@ -93,7 +94,7 @@ class Reader:
         if unit not in self._known:
             groups = (self.metadata.row_group(group) for group in range(self.metadata.num_row_groups))
             self._known[unit] = [
-                pages.total(pages.cost(self._bytes, group.column(leaf)) for leaf in self._leaves(unit))
+                pages.total(pages.cost(self._bytes, group.column(leaf)) for leaf in self._leaves[unit])
                 for group in groups
             ]
         return self._known[unit]
@@ -101,15 +102,7 @@ class Reader:
     def _never_null(self, unit: Place) -> bool:
         """Whether the statistics say that some leaf below has a value in every row: so has all around it."""
         groups = [self.metadata.row_group(group) for group in range(self.metadata.num_row_groups)]
-        return any(all(_no_nulls(group.column(leaf)) for group in groups) for leaf in self._leaves(unit))
-
-    def _leaves(self, place: Place) -> range:
-        """The parquet columns that a field of the schema is stored in."""
-        start, kind = 0, pa.struct(self.schema)
-        for index in place:
-            start += sum(leaf_count(kind.field(before).type) for before in range(index))
-            kind = kind.field(index).type
-        return range(start, start + leaf_count(kind))
+        return any(all(_no_nulls(group.column(leaf)) for group in groups) for leaf in self._leaves[unit])
 
     def _names(self, place: Place) -> tuple[str, ...]:
         names, kind = [], pa.struct(self.schema)
@@ -138,6 +131,14 @@ def _cut(waiting: list[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
     step = max(1, whole.num_rows // max(1, size // BATCH_BYTES))
     for start in range(0, whole.num_rows, step):
         yield whole.slice(start, step)
+
+
+def _leaves(schema: pa.Schema) -> dict[Place, range]:
+    """For every field that becomes a column of its own, the parquet columns that it is stored in."""
+    leaves, start = {}, 0
+    for place, kind in column_types(schema):
+        leaves[place] = range(start, start := start + leaf_count(kind))
+    return leaves
 
 
 def leaf_count(kind: pa.DataType) -> int:

@@ -14,9 +14,9 @@ def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
     """The first line; with `excel_safe` a byte-order mark tells spreadsheets that it is UTF-8."""
     if not columns:
         return b"\r\n"
-    names = [pa.array([column.name]) for column in columns]
-    line = row_text([cell_parts(name, excel_safe) for name in names])[0].as_py().encode()
-    return (b"\xef\xbb\xbf" if excel_safe else b"") + line
+    names = row_text([cell_parts(pa.array([column.name for column in columns]), excel_safe)])
+    line = ",".join(name.removesuffix("\r\n") for name in names.to_pylist()) + "\r\n"
+    return (b"\xef\xbb\xbf" if excel_safe else b"") + line.encode()
 
 
 def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_name: bool) -> memoryview:
