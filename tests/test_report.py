@@ -137,6 +137,16 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(tmp_path, capsys, content
         assert f"a/{name}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "content", ["[1", "3", '{"comparisons": [{}], "tasks": 3}', '{"comparisons": [], "warnings": [7]}']
+)
+def test_a_damaged_comparison_is_named(tmp_path, capsys, content):
+    folder = summarised(tmp_path, a=[RIGHT] * 2, b=[WRONG] * 2)
+    (folder / "comparison_results.json").write_text(content)
+    assert main([str(folder), "--no-figures", "--no-zip"]) == 1
+    assert "nothing is compared here" in page(folder) and "comparison_results.json" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_line(tmp_path, capsys):
     assert main([str(tmp_path / "none")]) == 2
     assert (

@@ -80,7 +80,7 @@ def load(folder: Path) -> Study:
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: give the OUTPUT_DIR that main.py wrote to")
     comparison, missing = _comparison(folder)
-    primary = {task: found["primary_metric"] for task, found in comparison.get("tasks", {}).items()}
+    primary = _primaries(comparison)
     entries: list[Entry] = []
     experiments: list[dict[str, Any]] = []
     places = sorted({path.parent for name in (ANALYSIS, NAME) for path in folder.glob(f"*/{name}")})
@@ -93,7 +93,18 @@ def load(folder: Path) -> Study:
         raise UserError("; ".join(missing) or f"no experiments in the results of {folder}")
     for entry in entries:
         primary.setdefault(entry.task, entry.row["metric"])
-    return Study(folder, entries, experiments, primary, missing=missing, **_compared(comparison, primary))
+    try:
+        compared = _compared(comparison, primary)
+    except (KeyError, TypeError, AttributeError):
+        missing.append(f"{COMPARISON} is not as analyze_summary.py writes it: nothing is compared here; run it again")
+        compared = _compared({}, primary)
+    return Study(folder, entries, experiments, primary, missing=missing, **compared)
+
+
+def _primaries(comparison: dict[str, Any]) -> dict[str, str]:
+    tasks = comparison.get("tasks")
+    found = tasks.items() if isinstance(tasks, dict) else ()
+    return {task: one["primary_metric"] for task, one in found if isinstance(one, dict) and "primary_metric" in one}
 
 
 def _comparison(folder: Path) -> tuple[dict[str, Any], list[str]]:
