@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _what(group: Any) -> None:
     group.add_argument("--model", required=True, help="hub id, folder in Hugging Face format, or NAME=either")
+    group.add_argument("--lora", help="folder of a LoRA adapter (PEFT's format) to put on the model")
     group.add_argument("--task", nargs="+", required=True, help="task names; `aime24`, `aime24|4` (few-shot examples)")
     group.add_argument("--seed", nargs="+", type=seeds, default=[[0]], help="seeds; ranges too: 0-9")
     group.add_argument(

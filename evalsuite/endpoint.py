@@ -9,6 +9,7 @@ import aiohttp
 
 from evalsuite.address import address, authorization
 from evalsuite.engine.client import Endpoint
+from evalsuite.engine.command import ADAPTER
 from evalsuite.engine.health import counters
 from evalsuite.engine.server import Server
 from evalsuite.errors import RunError, UserError
@@ -24,7 +25,8 @@ async def open_endpoint(
     if server is not None:
         async with aiohttp.ClientSession(connector=server.connector()) as session:
             version = await _get(session, f"{server.base_url}/version", {})
-        return Endpoint(server.base_url, sweep.engine.served_name, eos_texts=eos_texts), (version or {}).get("version")
+        name = ADAPTER if sweep.engine.lora else sweep.engine.served_name
+        return Endpoint(server.base_url, name, eos_texts=eos_texts), (version or {}).get("version")
     endpoint = Endpoint(
         address(args.base_url), sweep.model.source, sweep.chat, eos_texts=eos_texts,
         authorization=authorization(args.base_url, os.environ.get(args.api_key_env)),

@@ -25,6 +25,7 @@ from evalsuite.tasks.names import parse_task, resolve
 from evalsuite.tasks.problems import Selection, select
 from evalsuite.tasks.prompts import Prompts, load_prompts
 from evalsuite.tasks.table import Task
+from evalsuite.weights import adapter_hash
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def plan(args: argparse.Namespace) -> Sweep:
     chat = _endpoint(args, model)
     engine = _engine(args, model)
     _check_lengths(args, model)
+    _check_adapter(args)
     manifest.check_owner(Path(args.output_dir) / path_part(model.name), model)
     experiments = _experiments(args, model, prompts, tasks, chat, engine.max_model_length)
     return Sweep(args, model, prompts, tasks, tuple(experiments), engine, chat, selection)
@@ -141,7 +143,7 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
         check_parallel(model, *sizes, len(gpu_names()) if here else None)
         if device == "cpu":
             cpu_binding(sizes[0] * sizes[1] * sizes[2])
-    same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
+    same = "lora revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
     same += " data_parallel_size gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
     values = {name: getattr(args, name) for name in same.split()}
     length = args.max_model_length or model.length
@@ -149,6 +151,11 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
         model.source, model.source, max_model_length=length, device=device, engine_args=extra,
         python=args.engine_python, **values,
     )  # fmt: skip
+
+
+def _check_adapter(args: argparse.Namespace) -> None:
+    if args.lora and args.base_url and not args.served_model:
+        raise UserError("--lora with --base_url says which adapter is served there; name it with --served_model, too")
 
 
 def _check_lengths(args: argparse.Namespace, model: Model) -> None:
@@ -172,6 +179,7 @@ def _experiments(
         weights=model.weights, task_version="", data_hash="", temperature=0, top_p=1, max_new_tokens=1,
         max_model_length=length, top_k=args.top_k, min_p=args.min_p, repetition_penalty=args.repetition_penalty,
         presence_penalty=args.presence_penalty, stop=tuple(args.stop), dtype=args.dtype,
+        lora=adapter_hash(args.lora) if args.lora else None,
         quantization=args.quantization, kv_cache_dtype=args.kv_cache_dtype,
         engine_args=altering(split_engine_args(args.engine_args)), endpoint="chat" if chat else "completions",
         use_chat_template=args.use_chat_template, system_prompt=(system or None) if args.use_chat_template else None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.errors import UserError
+from evalsuite.weights import adapter_rank
 
 # Arguments of vLLM that say how fast and where, not what: they belong to the circumstances of a result.
 CIRCUMSTANCES = frozenset(
@@ -29,6 +30,10 @@ CIRCUMSTANCES = frozenset(
 CPU_ARGUMENTS = ["--enforce-eager", "--no-enable-chunked-prefill"]
 
 
+ADAPTER = "adapter"  # the name by which our own server knows --lora
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """How the server is started. Sizes are counts, lengths are in tokens; None leaves the choice to vLLM."""
@@ -46,6 +51,7 @@ class EngineOptions:
     gpu_memory_utilization: float | None = None
     quantization: str | None = None
     kv_cache_dtype: str | None = None
+    lora: str | None = None  # an adapter's folder
     trust_remote_code: bool = False
     batch_invariant: bool = False
     device: str = "cuda"
@@ -150,7 +156,15 @@ def server_command(options: EngineOptions) -> list[str]:
     ):
         command += [flag, str(value)] if value is not None else []
     command += ["--trust-remote-code"] if options.trust_remote_code else []
+    command += lora_arguments(options.lora) if options.lora else []
     return command + (CPU_ARGUMENTS if options.device == "cpu" else []) + list(options.engine_args)
+
+
+def lora_arguments(folder: str) -> list[str]:
+    """What makes the server offer an adapter under the name ADAPTER. vLLM knows a few ranks only: the next one up."""
+    rank = adapter_rank(folder)
+    fitting = next((known for known in LORA_RANKS if known >= rank), rank)
+    return ["--enable-lora", "--lora-modules", f"{ADAPTER}={folder}", "--max-lora-rank", str(fitting)]
 
 
 def ranks(options: EngineOptions) -> int:
