@@ -116,6 +116,21 @@ def test_incomplete_experiments_say_what_is_missing(tmp_path):
     assert any("1 answers ran out of time" in line for line in written["warnings"])
 
 
+def test_an_experiment_gone_on_with_on_another_gpu_is_flagged_in_warnings_and_tables(tmp_path):
+    from analyze_summary import main as summarise
+
+    for seed in (0, 1):
+        mixed = {"mixed_circumstances": {"gpu_names": [["A100"], ["H100"]]}} if seed else {}
+        make.own(tmp_path, seed=seed, circumstances={"gpu_names": ["H100"], "max_num_seqs": 8}, **mixed)
+    read_tree(tmp_path)
+    written = make.load(tmp_path / "tiny")
+    said = [line for line in written["warnings"] if "seed1" in line]
+    assert len(said) == 1 and "different circumstances" in said[0] and "A100" in said[0] and "H100" in said[0]
+    assert [one["differs_in"].keys() for one in written["mixed_circumstances"]] == [{"gpu_names"}]
+    assert summarise([str(tmp_path)]) == 0
+    assert "mixed circumstances: gpu_names" in (tmp_path / "comparison_results.json").read_text()
+
+
 def test_unknown_values_are_null_and_never_zero(tmp_path):
     rows = make.own_rows(3, tokens=False)
     for row in rows:

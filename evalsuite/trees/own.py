@@ -1,5 +1,6 @@
 """Reading our own experiments: what the manifest names counts, whatever else lies in the folder."""
 
+import json
 from typing import Any
 
 from evalsuite.trees.details import CountTokens, read_details
@@ -23,7 +24,7 @@ def read_own(source: Source, count_tokens: CountTokens | None = None) -> Record:
     configuration = identity["configuration"]
     allowed = Allowed(integer(configuration.get("max_new_tokens")), integer(configuration.get("max_model_length")))
     samples = at(details, read_details, details, allowed, count_tokens)
-    identity["warnings"] = [*_fill_problems(samples, manifest), *_losses(manifest)]
+    identity["warnings"] = [*_fill_problems(samples, manifest), *_losses(manifest), *_changes(manifest)]
     reported, bad = _reported(source, manifest, files)
     found = Measured(
         samples, _metrics(manifest, reported), reported, _total(manifest, "generation_seconds"), _asked(manifest)
@@ -58,7 +59,7 @@ def _identity(manifest: dict[str, Any]) -> dict[str, Any]:
         "seed": integer(manifest["seed"]),
         "config_id": manifest["config_id"],
         "configuration": configuration | batching,
-        "circumstances": circumstances,
+        "circumstances": circumstances | {name: _either(values) for name, values in _mixed(manifest).items()},
         "status": manifest["status"],
         "source": OWN,
         "date": str(manifest.get("graded_at") or ""),
@@ -102,6 +103,24 @@ def _fill_problems(samples: Samples, manifest: dict[str, Any]) -> list[str]:
     if all(problem is None for problem in samples.problem):
         samples.problem = [problem if isinstance(problem, str) else None for problem in problems]
     return [] if samples.problem == problems else ["its details hold other problems than its manifest names"]
+
+
+def _mixed(manifest: dict[str, Any]) -> dict[str, list]:
+    """Circumstances that changed while the experiment was generated: it was gone on with elsewhere."""
+    found = mapping(manifest.get("mixed_circumstances"))
+    return {name: values for name, values in found.items() if isinstance(values, list) and len(values) > 1}
+
+
+def _either(values: list) -> str:
+    """Values as one that no experiment of a single kind has, so that comparing circumstances flags it."""
+    return " and ".join(value if isinstance(value, str) else json.dumps(value) for value in values)[:500]
+
+
+def _changes(manifest: dict[str, Any]) -> list[str]:
+    return [
+        f"its answers came under different circumstances: {name} {_either(values)}"
+        for name, values in _mixed(manifest).items()
+    ]
 
 
 def _losses(manifest: dict[str, Any]) -> list[str]:
