@@ -215,3 +215,10 @@ def tables(draw):
 @given(table=tables(), group=st.integers(1, 5))
 def test_any_nesting_of_hostile_values_reads_back_exactly(tmp_path, table, group):
     check(tmp_path / "a.parquet", table, row_group_size=group)
+
+
+@pytest.mark.parametrize("top", [9, (1 << 18) - 1, 1 << 18])
+def test_many_integers_in_lists_of_any_length_read_back_exactly(tmp_path, top):
+    ids = [None if i % 9 == 4 else [(i * j * j) % (top + 1) for j in range(i % 200)] for i in range(400)] + [[top]]
+    assert sum(map(len, filter(None, ids))) > 30_000  # beyond which their digits come from a table
+    check(tmp_path / "a.parquet", pa.table({"a": ids, "b": [[one, one] if one else one for one in ids]}))

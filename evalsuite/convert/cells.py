@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-from evalsuite.convert.scalars import is_bytes, is_quoted, scalar_text, unwrap
+from evalsuite.convert.scalars import is_bytes, is_quoted, joined_integers, scalar_text, unwrap
 
 # Cells are passed on as parts: arrays and constants that make up the text when put one after another. The row is the
 # one place where long text has to be copied together.
@@ -90,9 +90,11 @@ def _list(array: pa.Array) -> Parts:
     if is_map:  # the kernels know only lists
         array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
     values = array.flatten()
+    starts = offsets(array)
+    if t.is_integer(values.type) and (text := joined_integers(values, starts.to_numpy())) is not None:
+        return ["[", text, "]"]
     texts = _joined(_pair(values) if is_map else json_parts(values))
-    lists = pa.ListArray.from_arrays(offsets(array), texts)
-    return ["[", pc.binary_join(lists, ","), "]"]
+    return ["[", pc.binary_join(pa.ListArray.from_arrays(starts, texts), ","), "]"]
 
 
 def _pair(entries: pa.StructArray) -> Parts:

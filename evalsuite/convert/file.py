@@ -37,8 +37,10 @@ class Options:
         return ".csv" + {"gzip": ".gz", "zstd": ".zst"}.get(self.compression or "", "")
 
 
-def convert(source: Path, target: Path, options: Options, threads: int = 1) -> int:
-    """Write `target` from `source`; returns the number of rows.
+def convert(
+    source: Path, target: Path, options: Options, threads: int = 1, seen: Callable[[float], None] = lambda share: None
+) -> int:
+    """Write `target` from `source`; returns the number of rows. `seen` is told what share of them has been read.
 
     Raises BadFile for a file that cannot be read or lacks a column, RunError for a disk that refuses. `target` is whole
     or untouched.
@@ -48,7 +50,8 @@ def convert(source: Path, target: Path, options: Options, threads: int = 1) -> i
     with opened as reader:
         with readable():
             columns = csv_columns(reader.schema, options.columns, reader.missing_structs())
-        batches = _read(reader.batches([column.places for column in columns], PAGE_BYTES, target.parent))
+        batches = reader.batches([column.places for column in columns], PAGE_BYTES, target.parent)
+        batches = _read(batches, reader.metadata.num_rows, seen)
         line = partial(rows, columns=columns, excel_safe=options.excel_safe, by_name=reader.unique)
         with replacing(target, "wb", sync=False) as stream, _compressed(stream, options.compression) as out:
             out.write(header(columns, options.excel_safe))
@@ -75,14 +78,16 @@ def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
         raise UserError(str(complaint))
 
 
-def _read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _read(batches: Iterable[pa.RecordBatch], rows: int, seen: Callable[[float], None]) -> Iterator[pa.RecordBatch]:
     """The same batches; what is wrong with the file is BadFile, never taken for an error in writing."""
-    remaining = iter(batches)
+    remaining, done = iter(batches), 0
     while True:
         with readable():
             batch = next(remaining, None)
         if batch is None:
             return
+        done += batch.num_rows
+        seen(done / rows)
         yield batch
 
 

@@ -65,18 +65,36 @@ def scalar_text(array: pa.Array) -> pa.Array:
     return array.cast(pa.string())
 
 
+def joined_integers(values: pa.Array, starts: np.ndarray) -> pa.Array | None:
+    """Lists of integers as "1,2,3", without a step per integer for the commas; None where this does not pay or apply.
+
+    `values` (integers,) without nulls; `starts` (lists + 1,) says where each list begins.
+    """
+    if values.null_count or not _in_table(values):
+        return None
+    text = _digits(",").take(values)
+    ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset + starts]
+    bounds = np.repeat(ends, 2)[:-1]  # each list, then its last comma, which is left out
+    bounds[1::2] = np.maximum(ends[1:] - 1, ends[:-1])
+    pieces = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), text.buffers()[2])
+    return pieces.take(pa.array(np.arange(0, len(pieces), 2)))
+
+
 def _integer_text(array: pa.Array) -> pa.Array:
+    return _digits("").take(array) if _in_table(array) else array.cast(pa.string())
+
+
+def _in_table(array: pa.Array) -> bool:
+    """Whether looking the digits up is possible, and worth making the table."""
     if len(array) < _TABLE_WORTH:
-        return array.cast(pa.string())
+        return False
     span = pc.min_max(array)
-    if not span["min"].is_valid or span["min"].as_py() < 0 or span["max"].as_py() >= _TABLE_SIZE:
-        return array.cast(pa.string())
-    return _digits().take(array)
+    return span["min"].is_valid and span["min"].as_py() >= 0 and span["max"].as_py() < _TABLE_SIZE
 
 
 @functools.cache
-def _digits() -> pa.Array:
-    return pa.array(np.arange(_TABLE_SIZE)).cast(pa.string())
+def _digits(after: str) -> pa.Array:
+    return pc.binary_join_element_wise(pa.array(np.arange(_TABLE_SIZE)).cast(pa.string()), after, "")
 
 
 def _float_text(array: pa.Array) -> pa.Array:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import stat
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,8 @@ from evalsuite.errors import RunError, UserError
 from evalsuite.files import printable, replacing
 
 RECORD = ".csv_options.json"  # per folder: with which options each CSV was made, from which state of its parquet
+LEFTOVER_SECONDS = 3600.0
+_TEMPORARY = re.compile(r"\..+\.csv(\.gz|\.zst)?\.[a-z0-9_]{8}", re.DOTALL)  # as evalsuite.files.replacing names them
 
 
 @dataclass
@@ -57,15 +61,20 @@ def find(places: list[str]) -> tuple[list[Path], list[tuple[str, str]]]:
 
 
 def convert_all(
-    files: list[Path], options: Options, jobs: int, again: bool, tell: Callable[[int, int], None]
+    files: list[Path], options: Options, jobs: int, again: bool, tell: Callable[[float, int], None]
 ) -> Outcome:
-    """Convert what is not up to date; `tell(done, total)` is called as files finish. Never raises for a single file."""
+    """Convert what is not up to date. Never raises for a single file.
+
+    `tell(done, total)` is called as files finish, and within a file (`done` not whole) where one is done at a time.
+    """
     outcome = Outcome()
     records = {folder: _read_record(folder) for folder in {path.parent for path in files}}
     todo = [path for path in files if again or not _is_current(path, options, records[path.parent])]
     outcome.current = len(files) - len(todo)
+    for folder in {path.parent for path in todo}:
+        _remove_leftovers(folder)
     try:
-        for done, (path, result) in enumerate(_results(todo, options, jobs), 1):
+        for done, (path, result) in enumerate(_results(todo, options, jobs, lambda done: tell(done, len(todo))), 1):
             if isinstance(result, str):
                 outcome.failed.append((str(path), result))
             else:
@@ -84,11 +93,13 @@ def target_of(path: Path, options: Options) -> Path:
     return path.with_name(path.name.removesuffix(".parquet") + options.suffix)
 
 
-def _results(todo: list[Path], options: Options, jobs: int) -> Iterator[tuple[Path, Done | str]]:
+def _results(
+    todo: list[Path], options: Options, jobs: int, tell: Callable[[float], None]
+) -> Iterator[tuple[Path, Done | str]]:
     """What became of each file, or the reason why nothing did; large files first, so that none is left for the end."""
     if len(todo) <= 2 or jobs == 1:
-        for path in todo:
-            yield path, _one(path, options, jobs)
+        for number, path in enumerate(todo):
+            yield path, _one(path, options, jobs, lambda share, before=number: tell(before + share))
         return
     work = partial(_one, options=options, threads=1)
     with closing(results(sorted(todo, key=_size, reverse=True), work, jobs, ["evalsuite.convert.file"])) as found:
@@ -96,7 +107,7 @@ def _results(todo: list[Path], options: Options, jobs: int) -> Iterator[tuple[Pa
             yield path, result.how if isinstance(result, Died) else result
 
 
-def _one(path: Path, options: Options, threads: int) -> Done | str:
+def _one(path: Path, options: Options, threads: int, seen: Callable[[float], None] = lambda share: None) -> Done | str:
     """Convert one file; returns the reason where that fails."""
     from evalsuite.convert.file import convert
 
@@ -106,12 +117,20 @@ def _one(path: Path, options: Options, threads: int) -> Done | str:
         before = _state(path, options)
         if not before["size"]:
             return "empty file"
-        rows = convert(path, target_of(path, options), options, threads)
+        rows = convert(path, target_of(path, options), options, threads, seen)
         return Done(rows, before) if _state(path, options) == before else "changed while it was read; convert it again"
     except (RunError, BadFile) as error:
         return str(error)
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary CSVs that a killed conversion left; one that is being written changes every moment."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
+                os.unlink(entry)
 
 
 def _size(path: Path) -> int:
