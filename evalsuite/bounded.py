@@ -31,7 +31,11 @@ class BoundedError(Exception):
 
 
 class BoundedTimeout(BoundedError):
-    """The call took longer than it may."""
+    """The call took longer than it may. `starved`: mostly because others had the processor, or it slept."""
+
+    def __init__(self, message: str, starved: bool = False) -> None:
+        super().__init__(message)
+        self.starved = starved
 
 
 class BoundedMemory(BoundedError):
@@ -53,6 +57,7 @@ class Bounded:
     def __init__(self, function: Callable[..., Any], seconds: float = 10.0, memory_bytes: int = 1 << 30):
         self.function, self.seconds, self.memory_bytes = function, seconds, memory_bytes
         self._keeper = 0
+        self._spent = 0.0
         self.deadline = 0.0
         self._control = -1  # a byte on it, or its end, tells the keeper to kill and leave
         self.channel: Connection | None = None  # readable when a result is there
@@ -73,6 +78,7 @@ class Bounded:
         message = pickle.dumps((args, kwargs), pickle.HIGHEST_PROTOCOL)
         if self.channel is None:
             self._start()
+        self._spent = _processor_seconds(self._keeper)
         self.deadline = time.monotonic() + self.seconds
         with contextlib.suppress(ConnectionError):  # the child is gone: `result` says so
             self.channel.send_bytes(message)
@@ -81,8 +87,9 @@ class Bounded:
         """The outcome of the call that was submitted, as `__call__` gives it."""
         try:
             if not self.channel.poll(max(0.0, self.deadline - time.monotonic())):
+                starved = _processor_seconds(self._keeper) - self._spent < self.seconds / 4
                 self.close()
-                raise BoundedTimeout(f"no result within {self.seconds:g} s")
+                raise BoundedTimeout(f"no result within {self.seconds:g} s", starved)
             outcome, value = pickle.loads(self.channel.recv_bytes())
         except (EOFError, ConnectionError):
             raise BoundedCrash(f"the child ended without a result ({_ending(self.close())})") from None
@@ -216,8 +223,18 @@ def _kill_descendants(worker: int) -> int:
             code = os.waitstatus_to_exitcode(status)
 
 
-def _children() -> list[int]:
-    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
+def _children(pid: int | None = None) -> list[int]:
+    pid = pid or os.getpid()
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _processor_seconds(keeper: int) -> float:
+    """Processor time that the keeper's worker has used so far; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{_children(keeper)[0]}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _address_space() -> int:

@@ -20,6 +20,7 @@ from evalsuite.grade import leftovers
 from evalsuite.grade.answers import JournalModel, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
 from evalsuite.grade.judging import add_judge
+from evalsuite.grade.patience import patiently
 from evalsuite.journal import Completion, Journal
 from evalsuite.tasks import metrics, registry
 
@@ -74,7 +75,7 @@ def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]
     tracker = EvaluationTracker(output_dir=str(job.folder), save_details=True)
     pipeline = Pipeline(tasks=job.spec, pipeline_parameters=parameters, evaluation_tracker=tracker, model=model)
     with Bounded(lambda function, doc, response: function(doc, response), GRADE_SECONDS, GRADE_BYTES) as bounded:
-        metrics.set_runner(bounded)
+        metrics.set_runner(patiently(bounded))
         pipeline.evaluate()
     _drop_copies(pipeline, job.spec)
     return pipeline

@@ -1,0 +1,28 @@
+"""Grading calls that are made again where it was not the answer's fault that they gave nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from evalsuite.bounded import Bounded, BoundedCrash, BoundedTimeout
+
+ATTEMPTS = 3
+
+
+def patiently(bounded: Bounded) -> Callable[..., Any]:
+    """The bounded call, made again when its process was killed, or was given too little of the processor to be judged.
+
+    What an answer itself does, it does every time: then the last error is raised.
+    """
+
+    def call(*arguments: Any) -> Any:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return bounded(*arguments)
+            except BoundedCrash:
+                continue
+            except BoundedTimeout as error:
+                if not error.starved:
+                    raise
+        return bounded(*arguments)
+
+    return call
