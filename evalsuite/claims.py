@@ -8,7 +8,7 @@ from pathlib import Path
 from evalsuite import manifest
 from evalsuite.engine.leash import Leash
 from evalsuite.errors import EXIT_FAILED, EXIT_OK, RunError
-from evalsuite.files import printable
+from evalsuite.files import printable, say
 from evalsuite.identity import Experiment
 from evalsuite.locks import Locks
 from evalsuite.plan import Sweep
@@ -52,15 +52,15 @@ class Claims:
     def _tell(self, mine: int) -> None:
         total, held = len(self.sweep.experiments), len(self.held_by_others)
         if self.sweep.args.regrade:
-            print(f"{total} experiments: {mine} to grade again", flush=True)
+            say(f"{total} experiments: {mine} to grade again")
         else:
-            print(f"{total} experiments: {total - mine - held} finished, {mine} to do", flush=True)
+            say(f"{total} experiments: {total - mine - held} finished, {mine} to do")
 
     async def wait(self) -> None:
         """Pause before the next look at what others hold."""
         if not self._waited:
             self._waited = True
-            print(f"waiting for {len(self.held_by_others)} experiments that others hold", flush=True)
+            say(f"waiting for {len(self.held_by_others)} experiments that others hold")
         await asyncio.sleep(WAIT_SECONDS)
 
     def _wanted(self) -> list[Experiment]:
@@ -94,7 +94,7 @@ class Claims:
         if holder is not None:
             self.held_by_others[experiment.name] = holder
             if not told:
-                print(f"{experiment.name}: held by {printable(holder)}", flush=True)
+                say(f"{experiment.name}: held by {printable(holder)}")
             return False
         if self._is_wanted(experiment):  # not if its former holder finished it meanwhile
             return True
@@ -104,10 +104,13 @@ class Claims:
     def _move_aside(self, experiment: Experiment) -> None:
         """Keep the old folder under another name; the lock stays in the new one."""
         folder = self.sweep.folder / experiment.name
-        old = self.sweep.folder / f"{experiment.name}.replaced-{time.strftime('%Y%m%d-%H%M%S')}"
         inside = [path for path in folder.iterdir() if not path.name.startswith(".lock")]
         if not inside:
             return
+        inside.sort(key=lambda path: path.name != manifest.NAME)  # first, so that no half of it ever counts as finished
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        names = [f"{experiment.name}.replaced-{stamp}{more}" for more in ("", *(f"-{at}" for at in range(2, 100)))]
+        old = next(path for name in names if not (path := self.sweep.folder / name).exists())
         try:
             old.mkdir()
             for path in inside:
@@ -123,7 +126,7 @@ class Claims:
     def exit_code(self) -> int:
         """0 unless others hold something that was asked for."""
         for name, holder in self.held_by_others.items():
-            print(f"not done here: {name} (held by {printable(holder)}; --wait waits for it)", flush=True)
+            say(f"not done here: {name} (held by {printable(holder)}; --wait waits for it)")
         return EXIT_FAILED if self.held_by_others else EXIT_OK
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,23 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read JSON; raises OSError or ValueError (bad JSON, bad UTF-8), which the caller reports with the path."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print at once. A screen that went away, or a log on a full disk, does not end a run of days."""
+    try:
+        print(text, end=end, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def sync(path: str | Path) -> None:
+    """Force a file, or a folder's list of names, onto the disk. Raises OSError where the disk refuses."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def printable(text: str, limit: int = 300) -> str:

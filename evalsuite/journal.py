@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from evalsuite.errors import RunError
+from evalsuite.files import sync
 
 LIVE = "completions.jsonl"
 PACKED = "completions.jsonl.zst"
@@ -99,8 +100,11 @@ class Journal:
     def _open_for_append(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         cut_torn_tail(self.live)
+        is_new = not self.live.exists()
         self._handle = os.open(self.live, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._end = os.fstat(self._handle).st_size
+        if is_new:
+            sync(self.folder)
 
     def _take_back(self) -> None:
         """Remove the part of a line that a full disk still took."""
@@ -151,6 +155,7 @@ class Journal:
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(self.packed)
+            sync(self.folder)
             self.live.unlink()
         except OSError as error:
             temporary.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import RunError
-from evalsuite.files import printable, write_json
+from evalsuite.files import printable, say, write_json
 from evalsuite.generate import Counters
 
 LINE_SECONDS = 15.0
@@ -132,7 +132,7 @@ class Progress:
         """Print lines that stay."""
         self._clear()
         for part in text.splitlines():
-            print(printable(part, 1000), flush=True)
+            say(printable(part, 1000))
 
     async def _run(self) -> None:
         next_line = next_file = time.monotonic()
@@ -141,7 +141,7 @@ class Progress:
             if self.live:
                 self._draw()
             elif now >= next_line:
-                print(f"[{time.strftime('%H:%M:%S')}] {line(self.status)}", flush=True)
+                say(f"[{time.strftime('%H:%M:%S')}] {line(self.status)}")
                 next_line = now + LINE_SECONDS
             if now >= next_file:
                 self._write_file()
@@ -150,14 +150,12 @@ class Progress:
 
     def _draw(self) -> None:
         width = _width()
-        sys.stdout.write("\r\x1b[K" + line(self.status)[: width - 1])
-        sys.stdout.flush()
+        say("\r\x1b[K" + line(self.status)[: width - 1], end="")
         self._shown = True
 
     def _clear(self) -> None:
         if self._shown:
-            sys.stdout.write("\r\x1b[K")
-            sys.stdout.flush()
+            say("\r\x1b[K", end="")
             self._shown = False
 
     def _write_file(self) -> None:

@@ -67,7 +67,7 @@ class Run:
         self.workers.warm_up()
         self.progress.start()
         try:
-            had = {experiment.name: self._journaled(experiment) for experiment in self.todo}
+            had = self._read_journals()
             if self.server is not None and self._engine_will_be_needed(had):
                 self.server.launch()
             rendered = await self._render()
@@ -85,6 +85,23 @@ class Run:
         finally:
             await self._close()
         return EXIT_FAILED if self.errors else EXIT_OK
+
+    def _read_journals(self) -> dict[str, set[str]]:
+        """Problems already answered, by experiment; one whose journal cannot be read is named and left out."""
+        had = {}
+        for experiment in self.todo:
+            try:
+                had[experiment.name] = self._journaled(experiment)
+            except RunError as error:
+                self._failed(f"{experiment.name}: {error}")
+                self.claims.release(self.sweep.folder / experiment.name)
+        self.todo = [experiment for experiment in self.todo if experiment.name in had]
+        return had
+
+    def _failed(self, reason: str) -> None:
+        """Note, and say, why something that was asked for is not done."""
+        self.errors.append(reason)
+        self.progress.say(reason)
 
     def _journaled(self, experiment: Experiment) -> set[str]:
         """Problems already answered; their lengths help to order the rest."""
@@ -198,8 +215,7 @@ class Run:
 
     def _on_failure(self, item: Item, reason: str) -> None:
         self.status.failed += 1
-        self.errors.append(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
-        self.progress.say(self.errors[-1])
+        self._failed(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
         self._settle(item)
 
     def _settle(self, item: Item) -> None:
@@ -244,12 +260,10 @@ class Run:
         graded: Graded = await self.workers.grade(job)
         self.claims.release(job.folder)
         if graded.error is not None:
-            self.errors.append(f"{graded.name}: grading failed: {graded.error}")
-            self.progress.say(self.errors[-1])
+            self._failed(f"{graded.name}: grading failed: {graded.error}")
             return
         if graded.warning is not None:
-            self.errors.append(f"{graded.name}: {graded.warning}")
-            self.progress.say(self.errors[-1])
+            self._failed(f"{graded.name}: {graded.warning}")
         self.status.graded[graded.name] = graded.scores
         shown = ", ".join(f"{name} {score:.3f}" for name, score in graded.scores.items())
         self.progress.say(f"graded {graded.name}: {shown} ({graded.num_samples} problems)")

@@ -6,6 +6,7 @@ import signal
 
 from evalsuite.claims import Claims
 from evalsuite.errors import EXIT_INTERRUPTED, EXIT_OK
+from evalsuite.files import say
 from evalsuite.plan import Sweep
 from evalsuite.run import Run
 
@@ -56,5 +57,5 @@ async def _interruptible(sweep: Sweep, claims: Claims) -> int:
         if not signals:
             raise
         again = "the same command, without --overwrite," if sweep.args.overwrite else "the same command again"
-        print(f"main.py: stopped; {sum(finished)} completions are kept: run {again} to go on", flush=True)
+        say(f"main.py: stopped; {sum(finished)} completions are kept: run {again} to go on")
         return EXIT_INTERRUPTED

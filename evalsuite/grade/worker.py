@@ -16,6 +16,7 @@ from lighteval.tasks.lighteval_task import LightevalTask
 from evalsuite import manifest
 from evalsuite.bounded import Bounded
 from evalsuite.errors import RunError
+from evalsuite.files import sync
 from evalsuite.grade import leftovers
 from evalsuite.grade.answers import JournalModel, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
@@ -109,6 +110,8 @@ def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:
         results = next(path for path in new if path.suffix == ".json")
         details = next(path for path in new if path.suffix == ".parquet")
         _compress(details)
+        for path in (results, details):  # before the manifest names them
+            sync(path)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         raise RunError(f"cannot save into {folder}: {reason}; make room for it, then run again") from error
