@@ -9,7 +9,7 @@ import aiohttp
 
 from evalsuite.culprits import Culprits
 from evalsuite.engine.client import Client, Endpoint, RefusedError, TransientError, unsendable
-from evalsuite.engine.health import answers
+from evalsuite.engine.health import answers, connector
 from evalsuite.engine.health import counters as counters_of
 from evalsuite.engine.server import EngineDied, Server
 from evalsuite.errors import RunError
@@ -100,9 +100,9 @@ class Generation:
 
     async def _serve(self, source: Queue) -> None:
         """Ask for all of `source` over one life of the server. Raises an exception group when that ends."""
-        connector = self.server.connector() if self.server else aiohttp.TCPConnector(limit=0)
+        there = self.server.connector() if self.server else connector()
         self._last_token = time.monotonic()
-        async with aiohttp.ClientSession(connector=connector, read_bufsize=1 << 20) as session:
+        async with aiohttp.ClientSession(connector=there, read_bufsize=1 << 20) as session:
             client = Client(session, self.endpoint, self.request_seconds)
             client.on_tokens = self._on_tokens
             async with asyncio.TaskGroup() as tasks:

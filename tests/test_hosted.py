@@ -1,6 +1,7 @@
 """The queue at work against a server that runs already: what is asked again, what is given up, what is never sent."""
 
 import asyncio
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from sweeps import Fake, running_server
 
 from evalsuite import generate
 from evalsuite.engine.client import Endpoint
+from evalsuite.engine.health import kept_alive
 from evalsuite.errors import RunError
 from evalsuite.generate import Broken, Generation, Limits
 from evalsuite.identity import Configuration
@@ -74,6 +76,13 @@ def test_an_answer_that_was_broken_off_is_no_completion(hosted: Endpoint, fake: 
     outcome = ask(items(8), endpoint=replace(hosted, attempts=1))
     assert sorted(outcome.done) == [name for name in names(8) if name != "p3"]
     assert "broke off" in outcome.failed["p3"]
+
+
+def test_connections_are_probed_so_that_a_dead_one_is_noticed() -> None:
+    info = socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)[0]
+    with kept_alive(info) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
 def test_a_server_that_is_gone_ends_the_run_and_fails_no_request(fake: Fake, monkeypatch) -> None:

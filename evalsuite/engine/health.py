@@ -1,5 +1,7 @@
 """Whether a server answers at all, and what its own counters say."""
 
+import socket
+
 import aiohttp
 
 from evalsuite.engine.client import Endpoint
@@ -9,6 +11,22 @@ COUNTERS = {
     "vllm:num_requests_running": "running",
     "vllm:num_requests_waiting": "waiting",
 }
+
+
+def connector() -> aiohttp.TCPConnector:
+    """Connections to a server elsewhere, without a limit of their own. An answer may take an hour without a byte:
+    probes keep routers from forgetting the connection, and tell when the other end is gone."""
+    return aiohttp.TCPConnector(limit=0, socket_factory=kept_alive)
+
+
+def kept_alive(address: tuple) -> socket.socket:
+    """A socket for an address as getaddrinfo gives it, probed after a minute of silence."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 6)):
+        if hasattr(socket, name):  # not on every system
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 async def answers(session: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
