@@ -1,6 +1,8 @@
 """Shared fixtures: where the optional shared folder lies, the repository's root, and the fake engine and server."""
 
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,5 +47,13 @@ def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Calls"]:
 def own_forkserver() -> Iterator[None]:
     """Each module has a forkserver of its own: converting preloads nothing that grading needs, which takes 10 s."""
     yield
-    if "multiprocessing.forkserver" in sys.modules:
-        sys.modules["multiprocessing.forkserver"]._forkserver._stop()
+    server = (
+        sys.modules["multiprocessing.forkserver"]._forkserver if "multiprocessing.forkserver" in sys.modules else None
+    )
+    if server is not None and server._forkserver_pid is not None:
+        for child in multiprocessing.active_children():
+            child.kill()
+        os.kill(
+            server._forkserver_pid, signal.SIGKILL
+        )  # a worker that is left holds its pipe open, and _stop would wait
+        server._stop()
