@@ -73,6 +73,13 @@ def test_structs_that_are_null_somewhere_are_found(tmp_path):
             assert reader.missing_structs() == expected, name
 
 
+def test_structs_of_the_same_name_are_told_apart(tmp_path):
+    structs = [pa.array([{"a": 1}, {"a": None}]), pa.array([{"a": 2}, None]), pa.array([{"a": None}, {"a": 3}])]
+    pq.write_table(pa.Table.from_arrays(structs, names=["s", "s", "s"]), tmp_path / "a.parquet")
+    with Reader(tmp_path / "a.parquet") as reader:
+        assert not reader.unique and reader.missing_structs() == {(1,)}
+
+
 @given(st.integers(1, 400), st.integers(1, 3000), st.integers(1, 30))
 @settings(max_examples=25, deadline=None)
 def test_the_cost_of_repeated_values_is_seen_though_the_file_is_tiny(tmp_path_factory, rows, length, distinct):

@@ -108,6 +108,9 @@ def _joined(parts: Parts) -> pa.Array:
 
 def offsets(array: pa.Array) -> pa.Array:
     """Where each list starts in `array.flatten()`: int32 (lists + 1,), whatever the kind of list, slice or nulls."""
+    if t.is_list(array.type) and not array.null_count:
+        starts = array.offsets
+        return starts if not (first := starts[0].as_py()) else pc.subtract(starts, first)
     lengths = pc.list_value_length(array).fill_null(0).to_numpy()
     return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
 

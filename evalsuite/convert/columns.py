@@ -33,9 +33,9 @@ class Column:
     places: Place
     shows: Literal["value", "count", "presence"] = "value"
 
-    def cells(self, batch: pa.RecordBatch, excel_safe: bool, by_name: bool) -> Parts:
+    def cells(self, fields: "Fields", excel_safe: bool, by_name: bool) -> Parts:
         """The column's cells; `by_name` where the batch holds only some of the schema's fields."""
-        array = field_at(batch, self.names if by_name else self.places)
+        array = fields[self.names if by_name else self.places]
         if self.shows == "count":
             array = token_counts(unwrap(array))
         if self.shows == "presence":
@@ -67,10 +67,21 @@ def column_types(schema: pa.Schema) -> list[tuple[Place, pa.DataType]]:
     return [(column.places, _type_at(schema, column.places)) for column in _spread(schema, frozenset())]
 
 
-def field_at(batch: pa.RecordBatch, path: tuple[int, ...] | tuple[str, ...]) -> pa.Array:
-    """A field by its places or names from the top; null where a struct around it is null."""
-    first, *inner = path
-    return pc.struct_field(batch.column(first), inner) if inner else batch.column(first)
+class Fields:
+    """The fields of a batch by their places or names from the top; null where a struct around them is null."""
+
+    def __init__(self, batch: pa.RecordBatch):
+        self._batch = batch
+        self._inner: dict[tuple, list[pa.Array]] = {}  # of each struct, opened once
+
+    def __getitem__(self, path: tuple[int, ...] | tuple[str, ...]) -> pa.Array:
+        *outer, last = path
+        if not outer:
+            return self._batch.column(last)
+        struct = self[tuple(outer)]
+        if (inner := self._inner.get(tuple(outer))) is None:
+            inner = self._inner[tuple(outer)] = struct.flatten()
+        return inner[last if isinstance(last, int) else struct.type.get_field_index(last)]
 
 
 def token_counts(array: pa.Array) -> pa.Array:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as t
 
 from evalsuite.convert import pages, spool
-from evalsuite.convert.columns import Place, column_types, field_at, is_list
+from evalsuite.convert.columns import Fields, Place, column_types, is_list
 
 BATCH_BYTES = (
     3 << 20
@@ -57,7 +57,8 @@ class Reader:
             if any(self._never_null(unit) for unit in inside):
                 continue
             smallest = min(inside, key=lambda unit: sum(cost.decoded for cost in self._costs(unit)))
-            if any(field_at(batch, self._names(place)).null_count for batch in self._read([smallest])):
+            path = self._names(place) if self.unique else place
+            if any(Fields(batch)[path].null_count for batch in self._read([smallest])):
                 missing.add(place)
         return missing
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from evalsuite.convert.cells import cell_parts, row_text
-from evalsuite.convert.columns import Column
+from evalsuite.convert.columns import Column, Fields
 from evalsuite.convert.errors import readable
 
 
@@ -28,6 +28,7 @@ def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_
         return memoryview(b"\r\n" * batch.num_rows)
     with readable():
         batch.validate(full=True)  # Arrow reads text as it finds it
-        text = row_text([column.cells(batch, excel_safe, by_name) for column in columns])
+        fields = Fields(batch)
+        text = row_text([column.cells(fields, excel_safe, by_name) for column in columns])
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     return memoryview(text.buffers()[2])[ends[0] : ends[-1]] if len(text) else memoryview(b"")
