@@ -6,6 +6,7 @@
 #   bash run_interactive.sh --dry-run    shows each command, and how many completions and tokens it can cost
 #   bash run_interactive.sh --slurm      submits the same to a Slurm cluster; --slurm --status, --slurm --cancel
 #   bash run_interactive.sh --prefetch   fetches models and data sets, for nodes without internet
+#   bash run_interactive.sh --series run7 'ckpts/run7/checkpoint-*'    these checkpoints instead of MODELS
 #   bash run_interactive.sh --help       this text
 #
 # A variable given in the environment wins over the file, and the file over the block; lists are split at spaces:
@@ -33,6 +34,7 @@ OUTPUT_DIR="output"         # one folder per model, and logs/
 DATA_DIR=""                 # a folder with <task>.jsonl or <task>.parquet, used before the hub; for machines without internet
 
 # Each a hub id (Qwen/Qwen3-4B), a folder, or NAME=either. Folders are compared by content: a copy is the same model.
+# Checkpoints of one training run: run7@400=FOLDER, or "run7@=ckpts/run7/checkpoint-*" for all, each with its own step.
 MODELS=("SmolLM2-135M-Instruct=models/SmolLM2-135M-Instruct")
 
 # For real work: aime24 aime25 amc23 math_500 minerva olympiadbench gpqa:diamond gsm8k. Prompts: prompts.json.
@@ -92,6 +94,7 @@ SLURM_ARGS=""               # further options of sbatch: --qos normal --constrai
 
 main() {
     cd "$LOCAL_DIR" || die "LOCAL_DIR must be a folder"
+    expand_series
     check_variables
     run_mode
 }

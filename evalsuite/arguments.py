@@ -219,6 +219,10 @@ def split_name(model: str) -> tuple[str, str]:
     if separator and not Path(model).exists():
         if not name or not path:
             raise UserError(f"--model {model!r}: give NAME=PATH_OR_HUB_ID, both sides filled")
+        if name.endswith("@"):
+            raise UserError(
+                f"--model {model!r}: give the step, {name}400=; run_interactive.sh reads it from the folder"
+            )
         return name, path
     if Path(model).is_dir() or model.startswith((".", "/", "~")):
         return Path(model).expanduser().resolve().name, str(Path(model).expanduser()) if model.startswith(

@@ -9,6 +9,7 @@ from evalsuite import sessions
 from evalsuite.errors import UserError
 from evalsuite.files import printable, read_json, write_json
 from evalsuite.identity import Experiment
+from evalsuite.series import facts
 
 if TYPE_CHECKING:
     from evalsuite.model import Model
@@ -63,7 +64,8 @@ def check_owner(folder: Path, model: "Model") -> None:
     if owner.get("source") != source and owner.get("weights") != model.weights:
         raise UserError(
             f"{printable(str(folder))} holds results of {printable(str(owner.get('source')))}, not of "
-            f"{printable(source)}: two models of one name; name one of them otherwise: NAME={printable(model.source)}"
+            f"{printable(source)}: two models of one name; name one of them otherwise: "
+            f"NAME={printable(model.source)}, or NAME@STEP= for a checkpoint"
         )
 
 
@@ -108,6 +110,7 @@ def base(experiment: Experiment, came_from: dict[str, Any]) -> dict[str, Any]:
         "status": "incomplete",
         "experiment": experiment.name,
         "model": experiment.model,
+        **facts(experiment.model),
         "task": experiment.task,
         "seed": experiment.seed,
         "config_id": experiment.configuration.config_id,

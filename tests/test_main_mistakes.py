@@ -84,7 +84,7 @@ def test_two_models_of_one_name_do_not_share_a_folder(fake_server: Calls) -> Non
     assert outcome.code == 2 and requests == []
     assert outcome.err == (
         f"main.py: {fake_server.folder / 'names' / 'bytes'} holds results of {fake_server.model}, not of {other}: "
-        f"two models of one name; name one of them otherwise: NAME={other}\n"
+        f"two models of one name; name one of them otherwise: NAME={other}, or NAME@STEP= for a checkpoint\n"
     )
 
 

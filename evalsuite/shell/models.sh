@@ -13,11 +13,21 @@ model_name() {
     fi
 }
 
-# model_flags NAME: into EXTRA_FLAGS and OWN_FLAGS the words of EXTRA_ARGS and of MODEL_ARGS[NAME].
+# series_of NAME: into SERIES_NAME the series of NAME@STEP, else nothing.
+series_of() {
+    SERIES_NAME=""
+    [[ ! $1 =~ ^(.+)@[0-9]{1,18}$ ]] || SERIES_NAME=${BASH_REMATCH[1]}
+}
+
+# model_flags NAME: into EXTRA_FLAGS and OWN_FLAGS the words of EXTRA_ARGS and of MODEL_ARGS[NAME]; a checkpoint without
+# a row of its own has its series'.
 model_flags() {
+    local name=$1
     split_words "EXTRA_ARGS" "$EXTRA_ARGS"
     EXTRA_FLAGS=("${WORDS[@]}")
-    split_words "MODEL_ARGS[$1]" "${MODEL_ARGS[$1]-}"
+    series_of "$name"
+    [[ -z $SERIES_NAME || -n ${MODEL_ARGS[$name]+set} ]] || name=$SERIES_NAME
+    split_words "MODEL_ARGS[$name]" "${MODEL_ARGS[$name]-}"
     OWN_FLAGS=("${WORDS[@]}")
 }
 
@@ -42,15 +52,17 @@ split_words() {
 # Two models of one name would share a folder; a name that no model has would be ignored.
 check_models() {
     local model name part
-    local -A seen=()
+    local -A seen=() series=()
     for model in "${MODELS[@]}"; do
         model_name "$model"
         model_flags "$MODEL_NAME"
         part=${MODEL_NAME//\//_}
-        [[ -z ${seen[$part]+set} ]] || die "MODELS: '${seen[$part]}' and '$model' have one name, $part; write NAME=$MODEL_PATH"
+        [[ -z ${seen[$part]+set} ]] || die "MODELS: '${seen[$part]}' and '$model' have one name, $part; write NAME=$MODEL_PATH, or NAME@STEP= for a checkpoint"
         seen[$part]=$model seen[$MODEL_NAME]=$model
+        series_of "$MODEL_NAME"
+        [[ -z $SERIES_NAME ]] || series[$SERIES_NAME]=1
     done
     for name in "${!MODEL_ARGS[@]}"; do
-        [[ -n ${seen[$name]+set} ]] || note "MODEL_ARGS names $name, which is not among MODELS; it has no effect"
+        [[ -n ${seen[$name]+set}${series[$name]+set} ]] || note "MODEL_ARGS names $name, which is not among MODELS; it has no effect"
     done
 }

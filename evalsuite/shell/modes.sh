@@ -5,17 +5,18 @@ MODE=run_everything
 SLURM_ACTION=""
 
 read_arguments() {
-    local argument
-    for argument in "$@"; do
-        case $argument in
+    while (($#)); do
+        case $1 in
             -h | --help) show_help && exit 0 ;;
             --dry-run) MODE=show_plan ;;
             --prefetch) MODE=prefetch ;;
             --slurm) MODE=slurm_submit ;;
-            --status | --cancel) SLURM_ACTION=${argument#--} ;;
-            -*) die "unknown option $argument; --help shows what there is" ;;
-            *) take_conf "$argument" ;;
+            --status | --cancel) SLURM_ACTION=${1#--} ;;
+            --series) take_series "${@:2}" && shift "$TAKEN" ;;
+            -*) die "unknown option $1; --help shows what there is" ;;
+            *) take_conf "$1" ;;
         esac
+        shift
     done
     [[ -n $SLURM_ACTION ]] || return 0
     [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION goes with --slurm; give both"

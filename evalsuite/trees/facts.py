@@ -29,6 +29,8 @@ class Facts:
     status: str  # finished, incomplete, unfinished
     source: str  # evalsuite, lighteval
     date: str
+    series: str | None = None  # of checkpoints, and this one's step
+    step: int | None = None
     named: str | None = None  # the folder's name, by its manifest
     rows: int = 0
     problem_set: str = ""
@@ -121,9 +123,9 @@ def render(facts: Facts, results: dict[str, Any], samples: Samples, asked: int |
         "answer_class": samples.answer_class, "gold": samples.gold, "grading_status": samples.grading_status,
     }  # fmt: skip
     value = {
-        "task": facts.task, "seed": facts.seed, "config_id": facts.config_id, "status": facts.status,
-        "source": facts.source, "date": facts.date, "configuration": facts.configuration,
-        "circumstances": facts.circumstances, "problems_asked": asked, "results": results, "samples": columns,
-        "disagreements": samples.disagreements,
+        "series": facts.series, "step": facts.step, "task": facts.task, "seed": facts.seed,
+        "config_id": facts.config_id, "status": facts.status, "source": facts.source, "date": facts.date,
+        "configuration": facts.configuration, "circumstances": facts.circumstances, "problems_asked": asked,
+        "results": results, "samples": columns, "disagreements": samples.disagreements,
     }  # fmt: skip
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))[1:]

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from evalsuite.series import facts
 from evalsuite.trees import hints
 from evalsuite.trees.details import CountTokens, read_details
 from evalsuite.trees.facts import ALWAYS, config_id
@@ -59,9 +60,11 @@ def _identity(source: Source, run: Run, key: str) -> dict[str, Any]:
         name: run.circumstances.get(name, folder.get(name)) for name in ("max_num_seqs", "max_num_batched_tokens")
     }
     configuration = dict.fromkeys(ALWAYS) | parameters | batching
+    model = run.model or _model_in(source) or "unknown"
     warnings += [] if source.results else ["no results file beside its details: parameters from folder names alone"]
     return {
-        "model": run.model or _model_in(source) or "unknown",
+        "model": model,
+        **facts(model),
         "task": hints.task_of(key),
         "seed": seed,
         "config_id": config_id(configuration),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from evalsuite.series import facts
 from evalsuite.trees.details import CountTokens, read_details
 from evalsuite.trees.facts import BATCHING
 from evalsuite.trees.results_file import parse_run
@@ -55,6 +56,7 @@ def _identity(manifest: dict[str, Any]) -> dict[str, Any]:
     batching = {key: configuration.get(key, circumstances.get(key)) for key in BATCHING}
     return {
         "model": manifest["model"],
+        **_checkpoint(manifest),
         "task": manifest["task"],
         "seed": integer(manifest["seed"]),
         "config_id": manifest["config_id"],
@@ -65,6 +67,12 @@ def _identity(manifest: dict[str, Any]) -> dict[str, Any]:
         "date": str(manifest.get("graded_at") or ""),
         "named": manifest["experiment"],
     }
+
+
+def _checkpoint(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Series and step; a manifest from before they were kept says them in its model's name, if at all."""
+    series, step = text(manifest.get("series")), integer(manifest.get("step"))
+    return {"series": series, "step": step} if series and step is not None else facts(manifest["model"])
 
 
 def _reported(source: Source, manifest: dict, files: dict[str, Stamp]) -> tuple[dict[str, float], tuple[Bad, ...]]:
