@@ -140,7 +140,13 @@ def test_prompt_texts_and_data_are_part_of_the_experiment(
     assert found(model, data).fingerprint != before.fingerprint
 
 
-def test_request_seeds_are_a_documented_constant_and_share_no_stream() -> None:
+def test_request_seeds_share_no_stream_and_fit_every_server() -> None:
     seeds = {request_seed(s, t, p, n) for s in range(20) for t in "ab" for p in ("x", "y") for n in range(3)}
     assert len(seeds) == 240 and all(0 <= seed < 2**31 for seed in seeds)
-    assert request_seed(0, "aime24", "00ff") == 0x7FFFFFFF & request_seed(0, "aime24", "00ff")
+
+
+def test_request_seeds_are_the_first_31_bits_of_the_documented_hash() -> None:
+    """By hand: printf '0/aime24/00ff/0' | sha256sum begins with 3c20376e, and half of that is the seed."""
+    assert request_seed(0, "aime24", "00ff") == 0x3C20376E // 2
+    assert request_seed(1, "aime24", "00ff") == 0x19D6BB25 // 2
+    assert request_seed(0, "gpqa:diamond", "9c1d4b7e02a85f36", 3) == 0xF3A77FA2 // 2
