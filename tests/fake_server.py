@@ -13,6 +13,7 @@ FILE of --control is JSON and is read again for every request, so a test can cha
     garbage: answer with something that is no JSON        cut: streams end without a finish reason
     kill_on: the worker dies of a prompt that holds this  kill_after: seconds it takes to
     abort_on: a prompt that holds this is answered as by a vLLM that is being stopped
+    opened: answers begin within a thought that the prompt opened, and which names the answer at once
     reasoning: put the thinking into a field of its own, under this name
     fail_start: print this and end at once                stubborn: the worker ignores SIGTERM
 """
@@ -122,6 +123,9 @@ class FakeServer:
             if told.get("empty")
             else answer(prompt, body.get("seed", 0), body["temperature"], told.get("tokens", 60))
         )
+        if told.get("opened"):
+            thought, _, said = text.removeprefix("<think>").partition("</think>")
+            text = f"{said} {thought}</think>{said}"
         ids, limit = [*text.encode(), END], body.get("max_tokens") or body.get("max_completion_tokens")
         finish = "length" if len(ids) > limit else "stop"
         ids = ids[:limit]

@@ -8,6 +8,7 @@ from lighteval.models.model_input import GenerationParameters
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
+from evalsuite.grading.thinking import opened_by, opened_unseen
 from evalsuite.journal import Completion
 from evalsuite.render import Prompt
 
@@ -55,12 +56,24 @@ def config_of(manifest: dict[str, Any]) -> AnswersConfig:
     )
 
 
+def thinking_opened(completions: dict[str, Completion], prompts: dict[str, Prompt]) -> str:
+    """The tag with which the template opened the thinking before every response, "" where it did not.
+
+    All prompts of a task end alike. Messages are rendered by their server, out of sight: there the responses tell.
+    """
+    prompt = next(iter(prompts.values()), None)
+    if prompt is not None and not prompt.messages:
+        return opened_by(prompt.text)
+    return opened_unseen([one.text for one in completions.values() if one.finish_reason == "stop"])
+
+
 class JournalModel(LightevalModel):
     """Answers each document with the journaled completion of its problem."""
 
     def __init__(self, config: AnswersConfig, completions: dict[str, Completion], prompts: dict[str, Prompt]) -> None:
         self.config, self.completions, self.prompts = config, completions, prompts
         self._cache = _NoCache()
+        self._opened = thinking_opened(completions, prompts)
 
     @property
     def tokenizer(self) -> Any:
@@ -86,6 +99,7 @@ class JournalModel(LightevalModel):
             "output_token_count": completion.output_tokens,
             "prompt_token_count": completion.prompt_tokens,
             "request_seed": completion.request_seed,
+            "thinking_opened": self._opened,
         }
         return ModelResponse(
             input=prompt.text if prompt else None,

@@ -1,6 +1,7 @@
 """Cut a response down to what its model meant to be read: no thinking, no chat markers, no later turns."""
 
 import re
+from collections.abc import Sequence
 
 _OPEN = r"(?:think|thinking|thought|reasoning|reason|scratchpad|analysis|seed:think|\|begin_of_thought\|)"
 _CLOSING = re.compile(
@@ -10,6 +11,8 @@ _CLOSING = re.compile(
 _OPENING = re.compile(
     rf"<\s*{_OPEN}\s*>|\[THINK\]|<\|begin_of_thought\|>|<\|think\|>|<\|START_THINKING\|>|◁think▷", re.IGNORECASE
 )
+_OPENED = re.compile(rf"({_OPENING.pattern})\s*\Z", re.IGNORECASE)
+_LONGEST_END = 200  # characters of a prompt in which an opening tag at its end is looked for
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _NEXT_TURN = re.compile(
@@ -43,6 +46,35 @@ def visible(response: str) -> str:
     if turn and text[: turn.start()].strip():
         text = text[: turn.start()]
     return _SPECIAL.sub("", text)
+
+
+def opened_by(prompt: str) -> str:
+    """The opening tag that a prompt ends with, as chat templates of reasoning models do; else "".
+
+    The response then begins within the thinking: it is to be judged with the tag before it.
+
+    >>> opened_by("<|im_start|>assistant\\n<think>\\n"), opened_by("<think>\\n\\n</think>\\n\\n")
+    ('<think>', '')
+    """
+    opened = _OPENED.search(prompt[-_LONGEST_END:])
+    return opened.group(1) if opened else ""
+
+
+def opened_unseen(whole_responses: Sequence[str]) -> str:
+    """The tag that a prompt which nobody saw ended with, told by responses to it that were not cut off.
+
+    Where most of them close a thought that they never opened, the server's template did: "<think>", else "".
+
+    >>> opened_unseen(["so 4</think>4", "is it 5?</think>6", "7"]), opened_unseen(["<think>4</think>4", "5"])
+    ('<think>', '')
+    """
+    closing = sum(_closes_first(response) for response in whole_responses)
+    return "<think>" if closing > len(whole_responses) / 2 else ""
+
+
+def _closes_first(response: str) -> bool:
+    closing = _CLOSING.search(response)
+    return closing is not None and not _OPENING.search(response, 0, closing.start())
 
 
 def _final_channel(text: str) -> str:

@@ -96,11 +96,14 @@ def guarded(metric: Metric) -> Metric:
 
 
 def verified(doc: Doc, response: ModelResponse) -> Outcome:
-    """Grade a completion with evalsuite.grading; the raw text, since thinking is that grader's business."""
+    """Grade a completion with evalsuite.grading; the raw text, since thinking is that grader's business.
+
+    A thought that the prompt opened belongs to the response.
+    """
     facts = doc.specific
     verdict = verify(
         facts["gold"],
-        response.text[0],
+        facts.get("thinking_opened", "") + response.text[0],
         facts["kind"],
         finish_reason=facts.get("finish_reason"),
         tolerance=facts.get("tolerance") or None,
