@@ -11,6 +11,7 @@ import analyze_summary
 from evalsuite.summary.configuration import CONFIG_COLUMNS, SEED_COLUMNS
 from evalsuite.summary.pairs import A_BETTER, B_BETTER, COLUMNS, OPEN, TOO_FEW
 from evalsuite.summary.references import COLUMNS as REFERENCE_COLUMNS
+from evalsuite.summary.series_rows import COLUMNS as SERIES_COLUMNS
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs/statistics.md").read_text("utf-8")
 SAME_IN_ALL = {"model", "task", "config_id", "metric", "temperature", "top_p", "max_new_tokens", "a", "b"}
@@ -22,7 +23,12 @@ def section(title):
 
 @pytest.mark.parametrize(
     ("title", "columns"),
-    [("seed_analysis.csv", SEED_COLUMNS), ("config_analysis.csv", CONFIG_COLUMNS), ("model_comparison.csv", COLUMNS)],
+    [
+        ("seed_analysis.csv", SEED_COLUMNS),
+        ("config_analysis.csv", CONFIG_COLUMNS),
+        ("model_comparison.csv", COLUMNS),
+        ("series_analysis.csv", SERIES_COLUMNS),
+    ],
 )
 def test_every_column_has_its_line(title, columns):
     named = set(re.findall(r"`([^`]+)`", section(title)))

@@ -19,7 +19,7 @@ from evalsuite.summary.read import Run
 SEED_COLUMNS = (
     "model", "task", "config_id", "temperature", "top_p", "max_new_tokens", "metric", "seed", "n_samples", "accuracy",
     "stderr", "mean_output_tokens", "median_output_tokens", "truncated_rate", "no_answer_rate",
-    "wilson_low", "wilson_high", "status",
+    "wilson_low", "wilson_high", "status", "series", "step",
 )  # fmt: skip
 CONFIG_COLUMNS = (
     "model", "task", "config_id", "differs_in", "temperature", "top_p", "max_new_tokens", "metric", "n_seeds",
@@ -27,7 +27,7 @@ CONFIG_COLUMNS = (
     "ci_low", "ci_high", "pass@k", "maj@k", "mean_output_tokens", "median_output_tokens", "mean_output_tokens_correct",
     "mean_output_tokens_wrong", "truncated_rate", "no_answer_rate", "pass^k", "p95_output_tokens",
     "accuracy_untruncated", "wilson_low", "wilson_high", "bootstrap_low", "bootstrap_high", "variance_between_problems",
-    "variance_within_problems", "provisional", "notes",
+    "variance_within_problems", "provisional", "notes", "series", "step",
 )  # fmt: skip
 PER_K = ("pass@k", "maj@k", "pass^k")  # each stands for a family of columns: pass@1, pass@2, pass@4, ...
 SETTINGS = ("temperature", "top_p", "max_new_tokens")
@@ -100,7 +100,8 @@ def generator(*names: str) -> np.random.Generator:
 
 def _identity(model: str, run: Run, metric: str) -> dict[str, Any]:
     settings = {key: run.configuration.get(key) for key in SETTINGS}
-    return {"model": model, "task": run.task, "config_id": run.config_id, **settings, "metric": metric}
+    checkpoint = {"series": run.series, "step": run.step}
+    return {"model": model, "task": run.task, "config_id": run.config_id, **settings, "metric": metric} | checkpoint
 
 
 def _noises(scores: NDArray[np.float64], confidence: float) -> dict[str, float]:

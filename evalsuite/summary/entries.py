@@ -42,6 +42,8 @@ class Entry:
     draws: NDArray[np.float32]  # bootstrap means of the primary metric
     cautions: list[str]
     provisional: bool
+    series: str | None = None  # of checkpoints, and this one's step
+    step: int | None = None
 
     @property
     def primary(self) -> str:
@@ -101,6 +103,8 @@ def _entry(model: Model, grid: Grid, words: str, options: Options) -> Entry:
         draws=draws,
         cautions=cautions(grid, next(iter(rows.values()))),
         provisional=grid.provisional,
+        series=grid.some.series,
+        step=grid.some.step,
     )
 
 

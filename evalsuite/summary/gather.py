@@ -13,6 +13,7 @@ from evalsuite.summary.overall import groups, macro_pairs, macro_rows
 from evalsuite.summary.pairs import Pairs
 from evalsuite.summary.read import NAME, BadFile, Model, read_model
 from evalsuite.summary.references import Reference, read_references
+from evalsuite.summary.series import Line, lines
 from evalsuite.summary.words import natural
 
 
@@ -40,6 +41,7 @@ class Summary:
     waiting: list[str]  # experiments without any whole seed to show, still running
     baseline: str | None
     options: Options
+    series: list[Line]  # checkpoints of training runs
 
     @property
     def tasks(self) -> list[str]:
@@ -93,7 +95,8 @@ def summarise(folder: Path, baseline: str | None, options: Options) -> Summary:
     macro = macro_rows(found, primaries, options)
     pairs = macro_pairs(found, compared, options)
     bad += wrong
-    return Summary(models, entries, compared, rows, macro, pairs, references, bad, waiting, baseline, options)
+    series = lines(entries, options)
+    return Summary(models, entries, compared, rows, macro, pairs, references, bad, waiting, baseline, options, series)
 
 
 def results_files(folder: Path) -> list[Path]:

@@ -48,10 +48,17 @@ def compare(task: str, metric: str, entries: list[Entry], baseline: Entry | None
     if baseline is not None:
         at = next((i for i, entry in enumerate(entries) if entry is baseline), None)
         indices = [] if at is None else [(i, at) for i in range(len(entries)) if i != at]
+    return compare_pairs(task, metric, entries, indices, options)
+
+
+def compare_pairs(
+    task: str, metric: str, entries: list[Entry], indices: list[tuple[int, int]], options: Options
+) -> Pairs:
+    """Compare the entries of these indices, a with b, each with a score; the corrections are over those pairs."""
     a, b = np.array(indices, dtype=np.int64).reshape(-1, 2).T
-    stack = _stack([entry.columns[metric] for entry in entries])
+    table = stack([entry.columns[metric] for entry in entries])
     rng = generator(task, metric)
-    parts = [_measure(stack, a[at : at + _PAIRS], b[at : at + _PAIRS], options, rng) for at in range(0, len(a), _PAIRS)]
+    parts = [_measure(table, a[at : at + _PAIRS], b[at : at + _PAIRS], options, rng) for at in range(0, len(a), _PAIRS)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
     if not parts:
         return Pairs(task, metric, entries, a, b, {}, [])
@@ -79,7 +86,7 @@ def settled(needed: NDArray, difference: NDArray) -> list[str]:
     return [NO_DIFFERENCE if gap == 0 else word for word, gap in zip(words, difference, strict=True)]
 
 
-def _stack(columns: list) -> dict[str, NDArray]:
+def stack(columns: list) -> dict[str, NDArray]:
     """Problem-level numbers of all configurations over the union of their problems: (configurations, problems)."""
     index: dict[str, int] = {}
     for column in columns:
@@ -93,9 +100,9 @@ def _stack(columns: list) -> dict[str, NDArray]:
     return arrays | {"binary": np.array([column.binary for column in columns], dtype=bool)}
 
 
-def _measure(stack: dict, a: NDArray, b: NDArray, options: Options, rng: np.random.Generator) -> dict[str, NDArray]:
+def _measure(table: dict, a: NDArray, b: NDArray, options: Options, rng: np.random.Generator) -> dict[str, NDArray]:
     """All tests of the pairs (a, b), each value of shape (pairs,)."""
-    x, s2, k = stack["x"], stack["s2"], stack["k"]
+    x, s2, k = table["x"], table["s2"], table["k"]
     d = x[a] - x[b]
     new = paired_t(d, options.confidence)
     these = fixed_problems((x[a], x[b]), (s2[a], s2[b]), (k[a], k[b]), options.confidence)
@@ -103,7 +110,7 @@ def _measure(stack: dict, a: NDArray, b: NDArray, options: Options, rng: np.rand
     both = [np.where(shared, values, np.nan) for values in (x[a], x[b], s2[a], s2[b], s2[a] / k[a], s2[b] / k[b])]
     x_a, x_b, sigma2_a, sigma2_b, noise_a, noise_b = (mean(values, axis=1) for values in both)
     omega2 = np.maximum(new.n * new.stderr**2 - noise_a - noise_b, 0.0)
-    single = stack["binary"][a] & stack["binary"][b] & (np.nanmax(np.where(shared, k[a] + k[b], 0), axis=1) == 2)
+    single = table["binary"][a] & table["binary"][b] & (np.nanmax(np.where(shared, k[a] + k[b], 0), axis=1) == 2)
     p_mcnemar = np.full(len(a), np.nan)
     p_mcnemar[single] = mcnemar(d[single])
     return {

@@ -34,6 +34,8 @@ class Run:
     tokens: NDArray[np.float64]
     truncated: NDArray[np.float64]
     no_answer: dict[str, NDArray[np.float64]]  # by metric, where it is known
+    series: str | None = None  # of checkpoints, and this one's step
+    step: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -102,7 +104,14 @@ def _run(name: str, experiment: dict[str, Any]) -> Run:
         tokens=_numbers(samples.get("output_tokens"), count),
         truncated=_truncated(samples, count),
         no_answer=_silences(samples, metrics, answers, count),
+        **_checkpoint(experiment),
     )
+
+
+def _checkpoint(experiment: dict[str, Any]) -> dict[str, Any]:
+    series, step = experiment.get("series"), experiment.get("step")
+    known = _name(series) and isinstance(step, int) and not isinstance(step, bool)
+    return {"series": series, "step": step} if known else {}
 
 
 def _once(runs: list[Run]) -> tuple[list[Run], list[tuple[str, str]]]:

@@ -14,6 +14,7 @@ from evalsuite.summary.render import latex, markdown
 from evalsuite.summary.requirement import Requirement
 from evalsuite.summary.results_table import results_table
 from evalsuite.summary.screen import show
+from evalsuite.summary.series_table import series_table
 from evalsuite.summary.write import write_folder, write_model
 
 
@@ -29,7 +30,8 @@ def run_folder(folder: Path, baseline: str | None, requirement: Requirement | No
     with contextlib.suppress(AttributeError):  # not every stand-in for a stream can
         sys.stdout.reconfigure(errors="replace")  # "±" on an ASCII terminal is no reason to fail
     show(summary, sys.stdout)
-    print(f"\nwrote {folder}/model_comparison.csv, comparison_results.json, tables/, and three files a model")
+    series = "series_analysis.csv, " if summary.series else ""
+    print(f"\nwrote {folder}/model_comparison.csv, {series}comparison_results.json, tables/, and three files a model")
     for line in lines:
         print(printable(line))
     _name(summary.bad)
@@ -50,7 +52,8 @@ def run_file(results: Path, output: Path | None, options: Options) -> int:
 
 
 def _write_tables(folder: Path, summary: Summary) -> None:
-    for table in (results_table(summary), overall_table(summary), comparison_table(summary, summary.primary_rows)):
+    tables = [results_table(summary), overall_table(summary), comparison_table(summary, summary.primary_rows)]
+    for table in [*tables, *([series_table(summary)] if summary.series else [])]:
         write_text(folder / "tables" / f"{table.label}.md", markdown(table))
         write_text(folder / "tables" / f"{table.label}.tex", latex(table))
 

@@ -10,6 +10,9 @@ from evalsuite.summary.cautions import rates
 from evalsuite.summary.cells import interval, percent, span
 from evalsuite.summary.entries import Entry
 from evalsuite.summary.gather import Summary
+from evalsuite.summary.series import Line
+from evalsuite.summary.series_rows import family, sentences, title
+from evalsuite.summary.series_table import glance
 from evalsuite.summary.standings import findings, standings
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 AT_A_GLANCE = 60  # rows; beyond that one row a model, means only
 LINES = 8  # of a list of comparisons or warnings
+LINES_OF_SERIES = 3  # with a table each; of more the sentences
 MIN_WIDTH, MAX_WIDTH = 80, 110
 NAMES, NUMBERS = 14, 54  # columns that names get at least, and that the numbers need
 _GLUE = "\u2060"  # a character that text does not hold
@@ -45,6 +49,7 @@ def show(summary: Summary, stream: TextIO) -> None:
     if summary.macro and glance:
         console.print()
         console.print(_macro(summary, level))
+    _series(console, summary, level)
     _comparisons(console, summary)
     _list(console, "Warnings", _warnings(summary), "red", "comparison_results.json")
 
@@ -163,6 +168,28 @@ def _macro(summary: Summary, level: str) -> "Table":
         ends = span(row["bootstrap_low"], row["bootstrap_high"])
         table.add_row(_name(row["label"], 40), str(row["n_tasks"]), percent(row["macro_accuracy"]), ends)
     return table
+
+
+def _series(console: "Console", summary: Summary, level: str) -> None:
+    """Checkpoints by step, of up to three lines as a table, and for each line what holds of its best."""
+    for line in summary.series:
+        console.print()
+        if len(summary.series) <= LINES_OF_SERIES:
+            say(console, title(line), "bold")
+            console.print(_checkpoints(line, level))
+        for sentence in sentences(line):
+            say(console, sentence)
+    if summary.series:
+        most = max(len(line.pairs.a) for line in summary.series)
+        say(console, f"Series: * is distinguishable ({family(most, summary.options.alpha)}). All: series_analysis.csv.")
+
+
+def _checkpoints(line: Line, level: str) -> "Table":
+    numbers = ("seeds", "mean", "±", level, "tokens", "cut %", "− first", "− last")
+    found = _table([("step", "right"), *((name, "right") for name in numbers), ("notes", "left")])
+    for cells in glance(line):
+        found.add_row(*map(printable, cells))
+    return found
 
 
 def _comparisons(console: "Console", summary: Summary) -> None:

@@ -14,6 +14,8 @@ from evalsuite.statistics.passes import ladder
 from evalsuite.summary.configuration import CONFIG_COLUMNS, PER_K, SEED_COLUMNS
 from evalsuite.summary.gather import Described, Summary
 from evalsuite.summary.pairs import COLUMNS
+from evalsuite.summary.series_rows import COLUMNS as SERIES_COLUMNS
+from evalsuite.summary.series_rows import as_json, rows_of
 
 SCHEMA_VERSION = 1
 
@@ -23,6 +25,8 @@ def write_folder(folder: Path, summary: Summary) -> None:
     for described in summary.models:
         write_model(described, described.model.folder / "analysis_results.json")
     write_csv(folder / "model_comparison.csv", COLUMNS, summary.rows)
+    if summary.series:
+        write_csv(folder / "series_analysis.csv", SERIES_COLUMNS, [r for line in summary.series for r in rows_of(line)])
     write_text(folder / "comparison_results.json", json_text(comparison(summary)))
 
 
@@ -91,6 +95,7 @@ def comparison(summary: Summary) -> dict[str, Any]:
         "comparisons": summary.rows, "not_compared": apart, "overall": summary.macro,
         "overall_comparisons": summary.macro_pairs, "references": [vars(one) for one in summary.references],
         "warnings": warnings, "left_out": _listed("place", summary.bad),
+        "series": [as_json(line) for line in summary.series],
     }  # fmt: skip
 
 
