@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _engine(top.add_argument_group("engine"))
     _server(top.add_argument_group("a server that is already running"))
     _run(top.add_argument_group("the run"))
+    _uploads(top.add_argument_group("scores elsewhere"))
     return top
 
 
@@ -143,6 +144,13 @@ def _run(group: Any) -> None:
     group.add_argument("--log_dir", help="folder of the engine's log; default: OUTPUT_DIR/logs")
     group.add_argument("--dry_run", action="store_true", help="say what would be done, and how much that is")
     group.add_argument("--elsewhere", action="store_true", help="with --dry_run: another machine's GPUs will do it")
+
+
+def _uploads(group: Any) -> None:
+    group.add_argument("--wandb", nargs="?", const=os.environ.get("WANDB_PROJECT", ""), metavar="PROJECT",
+                       help="log scores to Weights & Biases, or trackio; without a name: to WANDB_PROJECT")  # fmt: skip
+    group.add_argument("--tensorboard", action="store_true", help="write scores as TensorBoard events, beside results/")
+    group.add_argument("--push_to_hub", metavar="ORG", help="push results and details to private data sets of ORG")
 
 
 def positive(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evalsuite import address, manifest
+from evalsuite import address, manifest, uploads
 from evalsuite.arguments import seeds as parse_seeds
 from evalsuite.engine.command import (
     EngineOptions,
@@ -66,6 +66,7 @@ def plan(args: argparse.Namespace) -> Sweep:
     """Make the sweep. Raises UserError for every mistake that can be seen without loading a model."""
     if args.base_url:
         address.check(args.base_url)
+    uploads.check(args)
     tasks = _tasks(args)
     prompts = load_prompts(table_path=args.custom_tasks_directory)
     selection = Selection(args.max_samples, tuple(args.ids or ()), args.filter or "")

@@ -25,6 +25,7 @@ from evalsuite.plan import Sweep
 from evalsuite.progress import Progress, Status
 from evalsuite.render import Prompt, Rendered, RenderJob
 from evalsuite.schedule import Item, Lengths, Queue
+from evalsuite.uploads import Uploads
 
 SLACK = 8  # requests in flight beyond what the engine runs, so that it never waits for the next
 
@@ -247,6 +248,7 @@ class Run:
             torn=self.torn.get(experiment.name, 0),
             judge=self._judge_options(),
             regrade=bool(self.args.regrade),
+            uploads=Uploads.of(self.args),
         )
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
 

@@ -15,6 +15,7 @@ from typing import Any
 from evalsuite.arguments import ROOT
 from evalsuite.errors import RunError, UserError
 from evalsuite.render import Prompt
+from evalsuite.uploads import Uploads
 
 ATTEMPTS = 3  # a worker that is killed is started again
 
@@ -43,6 +44,7 @@ class GradeJob:
     torn: int = 0  # torn lines that were dropped from its journal
     judge: JudgeOptions | None = None
     regrade: bool = False  # what was asked before is graded again: nothing else counts as missing
+    uploads: Uploads = field(default_factory=Uploads)
 
 
 @dataclass(frozen=True)

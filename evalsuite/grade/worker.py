@@ -17,7 +17,7 @@ from evalsuite import manifest
 from evalsuite.bounded import Bounded
 from evalsuite.errors import RunError
 from evalsuite.files import sync
-from evalsuite.grade import leftovers
+from evalsuite.grade import leftovers, pushing
 from evalsuite.grade.answers import JournalModel, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
 from evalsuite.grade.judging import add_judge
@@ -40,13 +40,14 @@ def grade(job: GradeJob) -> Graded:
         raise RunError("there is no completion to grade")
     leftovers.remove(job.folder, before)
     pipeline = _evaluate(job, completions, set(asked))
-    warning = _judge(pipeline, job)
+    warnings = _judge(pipeline, job)
     results, details = _save(pipeline, job.folder)
     value = _manifest(job, pipeline, journal, [completions[key] for key in asked], results, details, before)
     journal.pack()
     manifest.write(job.folder, value)
+    warnings += pushing.push(job, pipeline.evaluation_tracker, results, details)
     scores = {name: _score(pipeline, name) for name in value["metrics"]}
-    return Graded(job.manifest["experiment"], scores, len(asked), warning=warning)
+    return Graded(job.manifest["experiment"], scores, len(asked), warning="; ".join(warnings) or None)
 
 
 def _asked(job: GradeJob, completions: dict[str, Completion], before: dict[str, Any] | None) -> list[str]:
@@ -57,15 +58,15 @@ def _asked(job: GradeJob, completions: dict[str, Completion], before: dict[str, 
     return [problem for problem in problems if problem in completions]
 
 
-def _judge(pipeline: Pipeline, job: GradeJob) -> str | None:
+def _judge(pipeline: Pipeline, job: GradeJob) -> list[str]:
     """Ask the judge, if there is one; a judge that is out of reach does not undo the grading."""
     if job.judge is None:
-        return None
+        return []
     try:
         add_judge(pipeline, job.spec, job.judge)
     except RunError as error:
-        return f"graded without the judge: {error}; --regrade asks it again"
-    return None
+        return [f"graded without the judge: {error}; --regrade asks it again"]
+    return []
 
 
 def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> Pipeline:
