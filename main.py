@@ -17,9 +17,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
 
     from evalsuite.claims import unfinished
+    from evalsuite.files import printable
     from evalsuite.plan import describe, plan
 
     sweep = plan(args)
+    for warning in sweep.warnings:
+        print(f"main.py: warning: {printable(warning)}", file=sys.stderr, flush=True)
     if args.rescore_at and not args.dry_run:
         from evalsuite.rescore import derive
 

@@ -46,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _what(group: Any) -> None:
     group.add_argument("--model", required=True, help="hub id, folder in Hugging Face format, or NAME=either")
-    group.add_argument("--lora", help="folder of a LoRA adapter (PEFT's format) to put on the model")
+    group.add_argument("--lora", nargs="+", default=[], metavar="[NAME=]FOLDER", help="LoRA adapters (PEFT's format), "
+                       "each evaluated in the model's place, all by one engine")  # fmt: skip
     group.add_argument("--task", nargs="+", required=True, help="task names; `aime24`, `aime24|4` (few-shot examples)")
     group.add_argument("--seed", nargs="+", type=seeds, default=[[0]], help="seeds; ranges too: 0-9")
     group.add_argument(
@@ -82,7 +83,8 @@ def _sampling(group: Any) -> None:
     group.add_argument("--min_p", type=number(0, 1), default=0.0, help="drop tokens below this share of the likeliest")
     group.add_argument("--repetition_penalty", type=number(0, 10, open_low=True), default=1.0, help="1: none")
     group.add_argument("--presence_penalty", type=number(-2, 2), default=0.0, help="0: none")
-    group.add_argument("--stop", nargs="+", default=[], help="strings that end an answer")
+    group.add_argument("--stop", nargs="+", help="strings that end an answer; '' for none. Default: none; for a model "
+                       "without a chat template what would begin the next problem")  # fmt: skip
     group.add_argument("--sampling", choices=("given", "model"), default="given",
                        help="model: take what the model's generation_config.json recommends, on record")  # fmt: skip
 

@@ -19,7 +19,7 @@ WAIT_SECONDS = 2.0
 def unfinished(sweep: Sweep) -> list[Experiment]:
     """The sweep's experiments that are not finished on at least the problems asked now."""
     selection = manifest.selection_json(sweep)
-    return [one for one in sweep.experiments if not manifest.is_finished(sweep.folder / one.name, one, selection)]
+    return [one for one in sweep.experiments if not manifest.is_finished(sweep.folder_of(one), one, selection)]
 
 
 class Claims:
@@ -68,7 +68,7 @@ class Claims:
         return [one for one in left if self._is_wanted(one)]
 
     def _is_wanted(self, experiment: Experiment) -> bool:
-        folder = self.sweep.folder / experiment.name
+        folder = self.sweep.folder_of(experiment)
         if self.sweep.args.overwrite:
             return True
         if self.sweep.args.regrade:
@@ -79,17 +79,19 @@ class Claims:
         if self._locks is not None:
             return
         try:
-            self.sweep.folder.mkdir(parents=True, exist_ok=True)
+            for folder in self.sweep.owners:
+                folder.mkdir(parents=True, exist_ok=True)
             self._leash = Leash()
             self._leash.shelter()
         except OSError as error:
-            where = error.filename or self.sweep.folder
+            where = error.filename or self.sweep.args.output_dir
             raise RunError(f"cannot make {where}: {error.strerror}; choose another --output_dir or TMPDIR") from error
         self._locks = Locks(self._leash.folder / "held")
-        manifest.claim(self.sweep.folder, self.sweep.model)
+        for folder, model in self.sweep.owners.items():
+            manifest.claim(folder, model)
 
     def _lock(self, experiment: Experiment, told: bool) -> bool:
-        folder = self.sweep.folder / experiment.name
+        folder = self.sweep.folder_of(experiment)
         holder = self._locks.acquire(folder)
         if holder is not None:
             self.held_by_others[experiment.name] = holder
@@ -103,14 +105,14 @@ class Claims:
 
     def _move_aside(self, experiment: Experiment) -> None:
         """Keep the old folder under another name; the lock stays in the new one."""
-        folder = self.sweep.folder / experiment.name
+        folder = self.sweep.folder_of(experiment)
         inside = [path for path in folder.iterdir() if not path.name.startswith(".lock")]
         if not inside:
             return
         inside.sort(key=lambda path: path.name != manifest.NAME)  # first, so that no half of it ever counts as finished
         stamp = time.strftime("%Y%m%d-%H%M%S")
         names = [f"{experiment.name}.replaced-{stamp}{more}" for more in ("", *(f"-{at}" for at in range(2, 100)))]
-        old = next(path for name in names if not (path := self.sweep.folder / name).exists())
+        old = next(path for name in names if not (path := folder.parent / name).exists())
         try:
             old.mkdir()
             for path in inside:

@@ -1,6 +1,7 @@
 """How to ask the server: its model's name, whether it streams, and the key, which is never written anywhere."""
 
 import argparse
+import contextlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -8,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from evalsuite.address import address, authorization
-from evalsuite.engine.client import Endpoint
-from evalsuite.engine.command import ADAPTER
+from evalsuite.engine.client import Client, Endpoint, RefusedError, Request, TransientError, unsendable
 from evalsuite.engine.health import counters
 from evalsuite.engine.server import Server
 from evalsuite.errors import RunError, UserError
+from evalsuite.files import printable
 
 if TYPE_CHECKING:
     from evalsuite.plan import Sweep
+
+PROBE_SECONDS = 120.0  # a model that is loaded on demand takes its time
 
 
 async def open_endpoint(
@@ -25,8 +28,8 @@ async def open_endpoint(
     if server is not None:
         async with aiohttp.ClientSession(connector=server.connector()) as session:
             version = await _get(session, f"{server.base_url}/version", {})
-        name = ADAPTER if sweep.engine.lora else sweep.engine.served_name
-        return Endpoint(server.base_url, name, eos_texts=eos_texts), (version or {}).get("version")
+        there = Endpoint(server.base_url, sweep.engine.served_name, eos_texts=eos_texts)
+        return there, (version or {}).get("version")
     endpoint = Endpoint(
         address(args.base_url), sweep.model.source, sweep.chat, eos_texts=eos_texts,
         authorization=authorization(args.base_url, os.environ.get(args.api_key_env)),
@@ -35,8 +38,33 @@ async def open_endpoint(
         models = await _get(session, f"{endpoint.base_url}/v1/models", endpoint.headers, must=True)
         version = await _get(session, f"{endpoint.base_url}/version", endpoint.headers)
         counted = await counters(session, endpoint) is not None
-    name = args.served_model or _served_name(models, sweep.model.source)
-    return replace(endpoint, model=name, stream=not counted), version.get("version") if version else None
+        name = args.served_model or _served_name(models, sweep.model.source)
+        endpoint = replace(endpoint, model=name, stream=not counted)
+        await _check_fields(Client(session, endpoint, PROBE_SECONDS), sweep)
+    return endpoint, version.get("version") if version else None
+
+
+async def _check_fields(client: Client, sweep: "Sweep") -> None:
+    """Raise UserError where the server answers OpenAI's fields alone and something else was asked for.
+
+    One token tells. Any other trouble is left to the run itself, which knows what can be waited for.
+    """
+    odd = next((one.configuration for one in sweep.experiments if unsendable(one.configuration)), None)
+    if odd is None:
+        return
+    sent = {"messages": ({"role": "user", "content": "1"},)} if client.endpoint.chat else {"prompt_ids": (1,)}
+    probe = Request("", 0, 0, 1, **sent)
+    try:
+        await client.complete(probe, odd, retry=False)
+    except RefusedError as refusal:
+        with contextlib.suppress(RefusedError, TransientError):
+            await client.complete(probe, odd, retry=False, strict=True)
+            raise UserError(
+                f"{client.endpoint.base_url} does not know {unsendable(odd)}: leave it out, or ask a server that does "
+                f"({printable(str(refusal), 120)})"
+            ) from refusal
+    except TransientError:
+        return
 
 
 def _served_name(models: Any, wanted: str) -> str:

@@ -1,14 +1,15 @@
 """From arguments to a sweep: which experiments, with which identity, and every mistake found before a model loads."""
 
 import argparse
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalsuite import address, manifest, uploads
+from evalsuite.adapters import Adapter, other_base, read_adapters
 from evalsuite.arguments import seeds as parse_seeds
 from evalsuite.engine.command import (
     EngineOptions,
-    altering,
     check_python,
     cpu_binding,
     detect_device,
@@ -17,15 +18,15 @@ from evalsuite.engine.command import (
     split_engine_args,
 )
 from evalsuite.errors import UserError
+from evalsuite.experiments import every_experiment
 from evalsuite.files import printable
-from evalsuite.identity import Configuration, Experiment, path_part
+from evalsuite.identity import Experiment, path_part
 from evalsuite.model import Model, check_parallel, inspect
 from evalsuite.tasks import data
 from evalsuite.tasks.names import parse_task, resolve
 from evalsuite.tasks.problems import Selection, select
 from evalsuite.tasks.prompts import Prompts, load_prompts
 from evalsuite.tasks.table import Task
-from evalsuite.weights import adapter_hash
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,32 @@ class Sweep:
     engine: EngineOptions
     chat: bool  # ask /v1/chat/completions
     selection: Selection
+    warnings: tuple[str, ...] = ()  # what is odd enough to say, and no mistake
+    sources: Mapping[str, Experiment] = field(default_factory=dict)  # with --rescore_at: whose answers each one cuts
 
     @property
-    def folder(self) -> Path:
-        """The model's folder in the output tree."""
-        return Path(self.args.output_dir) / path_part(self.model.name)
+    def owners(self) -> dict[Path, Model]:
+        """The models' folders in the output tree, and whose they are: the model's, or one for each adapter."""
+        return owners(self.args.output_dir, self.model, self.engine.adapters)
+
+    def folder_of(self, experiment: Experiment) -> Path:
+        """An experiment's folder in the output tree."""
+        return Path(self.args.output_dir) / path_part(experiment.model) / experiment.name
+
+    def served_name(self, experiment: Experiment) -> str | None:
+        """The name by which our own server knows the experiment's adapter; None without one."""
+        wanted = None if self.args.base_url else experiment.configuration.lora
+        return next((one.served for one in self.engine.adapters if one.content == wanted), None)
 
     def task_of(self, experiment: Experiment) -> PlannedTask:
         return next(task for task in self.tasks if task.name == experiment.task)
+
+
+def owners(output_dir: str, model: Model, adapters: tuple[Adapter, ...]) -> dict[Path, Model]:
+    """Folders in the output tree and the model that each belongs to: an adapter with a name of its own is one."""
+    owned = {one.model: replace(model, name=one.model, source=one.folder, weights=f"{model.weights} {one.content}")
+             for one in adapters if one.model != model.name} or {model.name: model}  # fmt: skip
+    return {Path(output_dir) / path_part(name): owner for name, owner in owned.items()}
 
 
 def plan(args: argparse.Namespace) -> Sweep:
@@ -77,10 +96,22 @@ def plan(args: argparse.Namespace) -> Sweep:
     chat = _endpoint(args, model)
     engine = _engine(args, model)
     _check_lengths(args, model)
-    _check_adapter(args)
-    manifest.check_owner(Path(args.output_dir) / path_part(model.name), model)
-    experiments = _experiments(args, model, prompts, tasks, chat, engine.max_model_length)
-    return Sweep(args, model, prompts, tasks, tuple(experiments), engine, chat, selection)
+    for folder, owner in owners(args.output_dir, model, engine.adapters).items():
+        manifest.check_owner(folder, owner)
+    experiments = every_experiment(args, model, prompts, tasks, chat, engine)
+    found = tuple(_warnings(engine.adapters, model, plain=not args.use_chat_template and not chat))
+    return Sweep(args, model, prompts, tasks, tuple(experiments), engine, chat, selection, found)
+
+
+def _warnings(adapters: tuple[Adapter, ...], model: Model, plain: bool) -> Iterator[str]:
+    if plain and model.chat_template is not None:
+        yield (
+            f"{model.source} has a chat template, but its prompts are sent plain, as to a base model: "
+            "add --use_chat_template, unless that is meant"
+        )
+    for adapter in adapters:
+        if (named := other_base(adapter, model)) is not None:
+            yield f"--lora {adapter.folder} names {named} as its base model, this is {model.source}"
 
 
 def _tasks(args: argparse.Namespace) -> list[PlannedTask]:
@@ -129,7 +160,10 @@ def _endpoint(args: argparse.Namespace, model: Model) -> bool:
         raise UserError(f"--endpoint completions sends token ids, but no tokenizer of {model.source} is at hand")
     chat = args.endpoint == "chat" or (args.endpoint == "auto" and model.folder is None)
     if args.use_chat_template and not chat and model.chat_template is None:
-        raise UserError(f"--use_chat_template, but {model.source} has no chat template; leave it out for a base model")
+        raise UserError(
+            f"--use_chat_template, but {model.source} has no chat template; leave it out for a base model "
+            "(in run_interactive.sh: MODEL_ARGS with --no-use_chat_template)"
+        )
     return chat
 
 
@@ -144,19 +178,22 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
         check_parallel(model, *sizes, len(gpu_names()) if here else None)
         if device == "cpu":
             cpu_binding(sizes[0] * sizes[1] * sizes[2])
-    same = "lora revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
+    same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
     same += " data_parallel_size gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
     values = {name: getattr(args, name) for name in same.split()}
     length = args.max_model_length or model.length
     return EngineOptions(
         model.source, model.source, max_model_length=length, device=device, engine_args=extra,
-        python=args.engine_python, **values,
+        python=args.engine_python, adapters=_adapters(args, model), **values,
     )  # fmt: skip
 
 
-def _check_adapter(args: argparse.Namespace) -> None:
-    if args.lora and args.base_url and not args.served_model:
-        raise UserError("--lora with --base_url says which adapter is served there; name it with --served_model, too")
+def _adapters(args: argparse.Namespace, model: Model) -> tuple[Adapter, ...]:
+    if args.lora and args.base_url and (len(args.lora) > 1 or not args.served_model):
+        raise UserError(
+            "--lora with --base_url says which adapter is served there: give one, and its name there as --served_model"
+        )
+    return read_adapters(args.lora, args.name, model)
 
 
 def _check_lengths(args: argparse.Namespace, model: Model) -> None:
@@ -165,62 +202,10 @@ def _check_lengths(args: argparse.Namespace, model: Model) -> None:
         raise UserError(f"--max_model_length {asked} exceeds what {model.source} was made for, {model.length} tokens")
 
 
-def _experiments(
-    args: argparse.Namespace,
-    model: Model,
-    prompts: Prompts,
-    tasks: tuple[PlannedTask, ...],
-    chat: bool,
-    length: int | None,
-) -> list[Experiment]:
-    """All experiments in queue order: seed by seed, all tasks and settings of the first, then of the next."""
-    settings = [(t, p, n) for t in args.temperature for p in args.top_p for n in args.max_new_tokens]
-    system = args.system_prompt if args.system_prompt is not None else prompts.system
-    common = Configuration(
-        weights=model.weights, task_version="", data_hash="", temperature=0, top_p=1, max_new_tokens=1,
-        max_model_length=length, top_k=args.top_k, min_p=args.min_p, repetition_penalty=args.repetition_penalty,
-        presence_penalty=args.presence_penalty, stop=tuple(args.stop), dtype=args.dtype,
-        lora=adapter_hash(args.lora) if args.lora else None,
-        quantization=args.quantization, kv_cache_dtype=args.kv_cache_dtype,
-        engine_args=altering(split_engine_args(args.engine_args)), endpoint="chat" if chat else "completions",
-        use_chat_template=args.use_chat_template, system_prompt=(system or None) if args.use_chat_template else None,
-        chat_template_hash=model.chat_template_hash if args.use_chat_template and not chat else None,
-        chat_template_kwargs=_canonical(args.chat_template_kwargs),
-    )  # fmt: skip
-    found: dict[str, Experiment] = {}
-    for position in range(max(len(task.seeds) for task in tasks)):
-        for task in (task for task in tasks if position < len(task.seeds)):
-            configuration = _of_task(common, task, prompts, args.data_dir)
-            for temperature, top_p, tokens in settings:
-                this = replace(configuration, temperature=temperature, top_p=top_p, max_new_tokens=tokens)
-                experiment = Experiment(model.name, task.name, task.seeds[position], this)
-                found.setdefault(experiment.name, experiment)
-    return list(found.values())
-
-
-def _canonical(value: dict) -> str:
-    import json
-
-    return json.dumps(value, sort_keys=True)
-
-
-def _of_task(common: Configuration, task: PlannedTask, prompts: Prompts, data_dir: str | None) -> Configuration:
-    row = task.row
-    content = data.data_hash(row, data_dir)
-    if task.num_fewshot and row.fewshot_split and (examples := data.find_file(row, data_dir, row.fewshot_split)):
-        content += f" few-shot {data.data_hash(replace(row, file=str(examples)), None)}"
-    return replace(
-        common,
-        task_version=f"{row.repo} {row.version}" if row.source else str(row.version),
-        data_hash=content,
-        prompt_template=prompts.texts.get(row.template),
-        num_fewshot=task.num_fewshot,
-    )
-
-
 def describe(sweep: Sweep, unfinished: list[Experiment]) -> list[str]:
     """What --dry_run prints: the experiments by task, and how much there is to do; the last line is for programs."""
     lines = [f"model {printable(sweep.model.name)} ({printable(sweep.model.weights)})"]
+    lines += [f"  adapter {printable(one.model)} ({one.content}, rank {one.rank})" for one in sweep.engine.adapters]
     completions = tokens = 0
     for task in sweep.tasks:
         todo = [experiment for experiment in unfinished if experiment.task == task.name]

@@ -1,7 +1,6 @@
 """Scores as if generation had been cut at N tokens: new experiments made from finished ones, without an engine."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from evalsuite import manifest, sessions
@@ -12,39 +11,44 @@ from evalsuite.plan import Sweep
 
 
 def derive(sweep: Sweep, tokens: int) -> Sweep:
-    """The sweep with `max_new_tokens` cut to `tokens`, its journals written from the finished experiments' token ids.
+    """The sweep with `max_new_tokens` cut to `tokens`; `fill` gives its experiments their answers. Writes nothing.
 
     Raises UserError where an experiment is not finished, or was stored without token ids.
     """
+    if sweep.model.folder is None:
+        raise UserError("--rescore_at decodes token ids: give a --model whose tokenizer is at hand")
+    sources: dict[str, Experiment] = {}
+    cuts: dict[str, Experiment] = {}
+    for source in sweep.experiments:
+        _check(sweep, source, tokens)
+        cut = replace(source, configuration=replace(source.configuration, max_new_tokens=tokens))
+        sources[cut.name], cuts[cut.name] = source, cut
+    return replace(sweep, experiments=tuple(cuts.values()), sources=sources)
+
+
+def _check(sweep: Sweep, source: Experiment, tokens: int) -> None:
+    if source.configuration.max_new_tokens < tokens:
+        raise UserError(f"--rescore_at {tokens}: {source.name} was generated with fewer tokens than that")
+    if not manifest.is_finished(sweep.folder_of(source), source, manifest.selection_json(sweep)):
+        raise UserError(f"--rescore_at: {source.name} is not finished; run it without --rescore_at first")
+    for completion in Journal(sweep.folder_of(source)).read():
+        _check_ids(completion, tokens)
+
+
+def fill(sweep: Sweep, todo: list[Experiment]) -> None:
+    """Write the journals of experiments whose locks are held: their sources' answers, cut."""
     decode = _decoder(sweep)
-    pairs = [(one, _cut_experiment(one, tokens)) for one in sweep.experiments]
-    for source, _ in pairs:
-        if source.configuration.max_new_tokens < tokens:
-            raise UserError(f"--rescore_at {tokens}: {source.name} was generated with fewer tokens than that")
-        if manifest.read(sweep.folder / source.name) is None:
-            raise UserError(f"--rescore_at: {source.name} is not finished; run it without --rescore_at first")
-    for source, _ in pairs:  # all of them before the first is written: nothing is left half done
-        for completion in Journal(sweep.folder / source.name).read():
-            _check_ids(completion, tokens)
-    for source, cut in pairs:
-        _write(sweep.folder, source, cut, tokens, decode)
-    return replace(sweep, experiments=tuple(dict.fromkeys(cut for _, cut in pairs)))
-
-
-def _cut_experiment(experiment: Experiment, tokens: int) -> Experiment:
-    return replace(experiment, configuration=replace(experiment.configuration, max_new_tokens=tokens))
-
-
-def _write(folder: Path, source: Experiment, cut: Experiment, tokens: int, decode: Any) -> None:
-    target = Journal(folder / cut.name)
-    had = {one.key for one in target.read()}
-    for completion in Journal(folder / source.name).read():
-        if completion.key not in had:
-            target.append(shorten(completion, tokens, decode))
-    target.close()
-    if not sessions.read(folder / cut.name):
-        for run in sessions.read(folder / source.name):
-            sessions.note(folder / cut.name, run["circumstances"], run["provenance"])
+    for cut in todo:
+        source, folder = sweep.folder_of(sweep.sources[cut.name]), sweep.folder_of(cut)
+        target = Journal(folder)
+        had = {one.key for one in target.read()}
+        for completion in Journal(source).read():
+            if completion.key not in had:
+                target.append(shorten(completion, cut.configuration.max_new_tokens, decode))
+        target.close()
+        if not sessions.read(folder):
+            for run in sessions.read(source):
+                sessions.note(folder, run["circumstances"], run["provenance"])
 
 
 def shorten(completion: Completion, tokens: int, decode: Any) -> Completion:
@@ -69,8 +73,6 @@ def _check_ids(completion: Completion, tokens: int) -> None:
 
 
 def _decoder(sweep: Sweep) -> Any:
-    if sweep.model.folder is None:
-        raise UserError("--rescore_at decodes token ids: give a --model whose tokenizer is at hand")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(

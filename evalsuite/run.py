@@ -48,7 +48,7 @@ class Run:
             None if args.base_url or args.regrade or args.rescore_at else Server(sweep.engine, self.engine_log)
         )
         self.syncer = Syncer()
-        self.journals = {experiment.name: Journal(sweep.folder / experiment.name) for experiment in todo}
+        self.journals = {experiment.name: Journal(sweep.folder_of(experiment)) for experiment in todo}
         self.missing: dict[str, set[str]] = {}
         self.torn: dict[str, int] = {}  # torn lines that were dropped
         self.added: set[str] = set()  # experiments that this run gave a completion
@@ -95,7 +95,7 @@ class Run:
                 had[experiment.name] = self._journaled(experiment)
             except RunError as error:
                 self._failed(f"{experiment.name}: {error}")
-                self.claims.release(self.sweep.folder / experiment.name)
+                self.claims.release(self.sweep.folder_of(experiment))
         self.todo = [experiment for experiment in self.todo if experiment.name in had]
         return had
 
@@ -156,7 +156,7 @@ class Run:
 
     def _item(self, experiment: Experiment, prompt: Prompt, expected: float) -> Item:
         configuration = experiment.configuration
-        if prompt.stop and not configuration.stop:  # a task's own stop sequences
+        if prompt.stop and self.args.stop is None:  # a task's own stop sequences
             configuration = replace(configuration, stop=prompt.stop)
         room = configuration.max_new_tokens
         limit = configuration.max_model_length
@@ -168,7 +168,8 @@ class Run:
                 f"fit into --max_model_length {limit}; raise it (prompts are never cut)"
             )
         seed = request_seed(experiment.seed, experiment.task, prompt.problem)
-        request = Request(prompt.problem, 0, seed, room, prompt.ids, prompt.messages)
+        served = self.sweep.served_name(experiment)
+        request = Request(prompt.problem, 0, seed, room, prompt.ids, prompt.messages, served)
         return Item(experiment, configuration, request, expected)
 
     async def _generate(self, queue: Queue, rendered: Rendered) -> None:
@@ -233,7 +234,7 @@ class Run:
                 self._grade(experiment)
 
     def _grade(self, experiment: Experiment) -> None:
-        folder = self.sweep.folder / experiment.name
+        folder = self.sweep.folder_of(experiment)
         task = self.sweep.task_of(experiment)
         restarts = self.generation.counters.restarts if self.generation else 0
         job = GradeJob(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 
+from evalsuite import rescore
 from evalsuite.claims import Claims
 from evalsuite.errors import EXIT_INTERRUPTED, EXIT_OK
 from evalsuite.files import say
@@ -27,6 +28,8 @@ async def _runs(sweep: Sweep, claims: Claims, finished: list[int]) -> int:
     code = EXIT_OK
     while True:
         if todo := claims.take():
+            if sweep.sources:
+                rescore.fill(sweep, todo)
             this = Run(sweep, todo, claims)
             try:
                 code = max(code, await this.go())

@@ -43,24 +43,6 @@ def _add_weights(digest: Any, path: Path, size: int) -> None:
             digest.update(stream.read(SAMPLE_BYTES))
 
 
-def adapter_hash(folder: str | Path) -> str:
-    """`folder:<hash>` of a LoRA adapter. Raises UserError where there is none."""
-    adapter_rank(folder)
-    if not any(path.suffix in WEIGHT_SUFFIXES for path in Path(folder).iterdir()):
-        raise UserError(f"--lora {folder} holds no weights; is the adapter complete?")
-    return f"folder:{folder_hash(folder)}"
-
-
-def adapter_rank(folder: str | Path) -> int:
-    """The rank that an adapter's configuration names. Raises UserError where there is no adapter."""
-    path = Path(folder) / "adapter_config.json"
-    try:
-        rank = json.loads(path.read_text(encoding="utf-8"))["r"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--lora {folder} is no adapter in PEFT's format: cannot read `r` in {path.name}") from error
-    return int(rank) if isinstance(rank, int) and rank > 0 else 8
-
-
 def identify(model: str, revision: str | None = None) -> str:
     """Name the weights behind `model`: `folder:<hash>` or `hub:<commit>`. Raises UserError where there are none."""
     if Path(model).is_dir():

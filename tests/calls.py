@@ -15,11 +15,12 @@ from sweeps import Suite, running_server
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended: exit code and what it printed."""
+    """How a call ended: exit code and what it printed; `err` without the warnings, which stand by themselves."""
 
     code: int
     out: str
     err: str
+    warnings: tuple[str, ...] = ()
 
 
 def call(*arguments: str, **environment: str) -> Outcome:
@@ -36,7 +37,9 @@ def call(*arguments: str, **environment: str) -> Outcome:
             code = main(list(arguments))
         except SystemExit as end:
             code = end.code
-    return Outcome(code, out.getvalue(), err.getvalue())
+    lines = err.getvalue().splitlines(keepends=True)
+    warnings = [line for line in lines if line.startswith("main.py: warning: ")]
+    return Outcome(code, out.getvalue(), "".join(line for line in lines if line not in warnings), tuple(warnings))
 
 
 class Calls(Suite):

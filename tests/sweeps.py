@@ -51,8 +51,9 @@ def make_model(folder: Path, **config: Any) -> Path:
     }  # fmt: skip
     for name, value in files.items():
         (folder / name).write_text(json.dumps(value))
-    header = json.dumps({"w": {"dtype": "U8", "shape": [8], "data_offsets": [0, 8]}}).encode()
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    tensor = {"dtype": "U8", "shape": [8, 8], "data_offsets": [0, 64]}
+    header = json.dumps({"model.layers.0.self_attn.q_proj.weight": tensor}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(64))
     return folder
 
 

@@ -59,7 +59,7 @@ def finished(fake_server: Calls) -> tuple[Path, int, str]:
     sweep = plan(parse(arguments))
     foretold = describe(sweep, list(sweep.experiments))[-1]
     for experiment in sweep.experiments:
-        journal = Journal(sweep.folder / experiment.name)
+        journal = Journal(sweep.folder_of(experiment))
         for at, row in enumerate(data.load_rows(sweep.tasks[0].row, fake_server.data)):
             ids = tuple(tokenizer.encode(prose(dice, 4 * TOKENS))[: TOKENS - 20])
             said = tokenizer.decode(ids)

@@ -114,13 +114,17 @@ def test_strict_server_is_never_asked_for_vllms_fields_again(fake_server: Calls)
 
 
 @pytest.mark.parametrize("flag", ["--top_k 5", "--min_p 0.2", "--repetition_penalty 1.3"])
-def test_strict_server_cannot_be_told_other_than_neutral_values(fake_server: Calls, flag: str) -> None:
+def test_strict_server_that_cannot_be_told_is_a_mistake_found_with_two_tokens(fake_server: Calls, flag: str) -> None:
     outcome, requests = fake_server.asked(f"strict {flag}", *flag.split(), strict=True)
-    assert outcome.code == 1 and all(flag.split()[0][2:] in one["body"] for one in requests)
-    assert outcome.err.startswith("main.py: not one of 6 requests was answered; the last: HTTP 400: ")
-    assert (
-        outcome.err.endswith(f"; does the server know {flag}?\n") and kept(fake_server.folder / f"strict {flag}") == []
-    )
+    assert outcome.code == 2 and [one["body"]["max_tokens"] for one in requests] == [1, 1]
+    assert outcome.err.startswith(f"main.py: {fake_server.base_url} does not know {flag}: leave it out")
+    assert outcome.err.count("\n") == 1 and kept(fake_server.folder / f"strict {flag}") == []
+
+
+def test_a_server_that_knows_the_fields_is_tried_with_one_token(fake_server: Calls) -> None:
+    outcome, requests = fake_server.asked("knows", "--top_k", "5")
+    assert outcome.code == 0, outcome
+    assert sorted(one["body"]["max_tokens"] for one in requests) == [1, *[400] * 6]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

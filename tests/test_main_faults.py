@@ -32,7 +32,7 @@ def test_a_run_goes_on_when_nobody_can_see_it(suite: Calls, tmp_path: Path) -> N
 
 def test_one_journal_that_cannot_be_read_is_named_and_the_others_are_done(suite: Calls, tmp_path: Path) -> None:
     sweep = plan(parse(flags(suite, tmp_path, "--seed", "0-1")))
-    bad = sweep.folder / sweep.experiments[0].name / "completions.jsonl.zst"
+    bad = sweep.folder_of(sweep.experiments[0]) / "completions.jsonl.zst"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"(\xb5/\xfd nothing that zstd wrote")
     outcome = suite.call(tmp_path, "--base_url", suite.base_url, "--max_samples", "2", "--seed", "0-1")
@@ -62,12 +62,12 @@ def test_overwrite_killed_half_way_leaves_nothing_that_counts_as_finished(suite:
 
 def test_overwriting_again_within_a_second_keeps_every_old_folder(suite: Calls, tmp_path: Path) -> None:
     sweep = plan(parse(flags(suite, tmp_path, "--overwrite")))
-    folder = sweep.folder / sweep.experiments[0].name
+    folder = sweep.folder_of(sweep.experiments[0])
     for turn in range(3):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "completions.jsonl").write_text(str(turn))
         claims = Claims(sweep)
         assert claims.take()
         claims.close()
-    kept = sorted(sweep.folder.glob("*.replaced-*/completions.jsonl"), key=os.path.getmtime)
+    kept = sorted(folder.parent.glob("*.replaced-*/completions.jsonl"), key=os.path.getmtime)
     assert [path.read_text() for path in kept] == ["0", "1", "2"]

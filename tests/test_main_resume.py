@@ -10,7 +10,11 @@ import pytest
 from calls import Calls, Outcome, by_problem, served
 from sweeps import Fake, experiments, make_data
 
+from evalsuite.arguments import parse
 from evalsuite.journal import Journal
+from evalsuite.locks import Locks
+from evalsuite.plan import plan
+from evalsuite.rescore import derive
 
 
 @pytest.fixture
@@ -77,9 +81,6 @@ def test_whatever_changes_a_result_changes_the_folder(server: Calls, change: str
 
 
 def plan_names(server: Calls, *more: str) -> list[str]:
-    from evalsuite.arguments import parse
-    from evalsuite.plan import plan
-
     sweep = plan(parse(server.arguments(server.folder / "out", "--base_url", server.base_url, *more)))
     return [one.name for one in sweep.experiments]
 
@@ -229,6 +230,29 @@ def test_rescore_at_refuses_answers_without_token_ids_and_leaves_nothing_half_do
     pattern = r"main.py: --rescore_at: problem [0-9a-f]{16} was stored without its token ids\n"
     assert outcome.code == 2 and re.fullmatch(pattern, outcome.err)
     assert len(list((server.folder / "out" / "bytes").glob("*_seed0"))) == 1
+
+
+def test_rescore_at_writes_nothing_into_what_another_run_holds(server: Calls) -> None:
+    asked(server, tokens=100)
+    sweep = derive(plan(parse(server.arguments(server.folder / "out", "--base_url", server.base_url))), 50)
+    folder, locks = sweep.folder_of(sweep.experiments[0]), Locks(server.folder / "held")
+    folder.mkdir()
+    assert locks.acquire(folder) is None
+    outcome, _ = asked(server, "--rescore_at", "50")
+    assert outcome.code == 1 and "held by" in outcome.out
+    assert [path.name for path in folder.iterdir() if not path.name.startswith(".lock")] == []
+    locks.release(folder)
+    assert asked(server, "--rescore_at", "50")[0].code == 0 and len(list(Journal(folder).read())) == 6
+
+
+def test_rescore_at_needs_all_the_problems_that_are_asked(server: Calls) -> None:
+    asked(server, "--max_samples", "3", tokens=100)
+    assert asked(server, "--rescore_at", "50")[0].code == 2
+    outcome, _ = asked(server, "--rescore_at", "50", "--max_samples", "2")
+    assert outcome.code == 0 and sorted(one["num_samples"] for one in experiments(server.folder / "out").values()) == [
+        2,
+        3,
+    ]
 
 
 def test_overwrite_moves_the_old_folder_aside_and_asks_again(server: Calls) -> None:

@@ -37,7 +37,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One completion to ask for. `prompt_ids` for /v1/completions, `messages` for /v1/chat/completions."""
+    """One completion to ask for. `prompt_ids` for /v1/completions, `messages` for /v1/chat/completions.
+
+    `model` is the server's name for an adapter; None asks the endpoint's model itself.
+    """
 
     problem: str
     sample: int
@@ -45,6 +48,7 @@ class Request:
     max_tokens: int
     prompt_ids: tuple[int, ...] = field(repr=False, default=())
     messages: tuple[dict[str, str], ...] = field(repr=False, default=())
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Endpoint:
 def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> dict[str, Any]:
     """The request's JSON. Every sampling field is sent, so that no server's default can change an answer."""
     fields: dict[str, Any] = {
-        "model": endpoint.model,
+        "model": request.model or endpoint.model,
         "max_tokens": request.max_tokens,
         "temperature": configuration.temperature,
         "top_p": configuration.top_p,

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.adapters import Adapter
 from evalsuite.errors import UserError
-from evalsuite.weights import adapter_rank
 
 # Arguments of vLLM that say how fast and where, not what: they belong to the circumstances of a result.
 CIRCUMSTANCES = frozenset(
@@ -30,8 +30,8 @@ CIRCUMSTANCES = frozenset(
 CPU_ARGUMENTS = ["--enforce-eager", "--no-enable-chunked-prefill"]
 
 
-ADAPTER = "adapter"  # the name by which our own server knows --lora
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+LORAS_AT_ONCE = 8  # adapters in one batch; each takes memory of the device from the KV cache
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class EngineOptions:
     gpu_memory_utilization: float | None = None
     quantization: str | None = None
     kv_cache_dtype: str | None = None
-    lora: str | None = None  # an adapter's folder
+    adapters: tuple[Adapter, ...] = ()
     trust_remote_code: bool = False
     batch_invariant: bool = False
     device: str = "cuda"
@@ -156,15 +156,18 @@ def server_command(options: EngineOptions) -> list[str]:
     ):
         command += [flag, str(value)] if value is not None else []
     command += ["--trust-remote-code"] if options.trust_remote_code else []
-    command += lora_arguments(options.lora) if options.lora else []
+    command += lora_arguments(options.adapters) if options.adapters else []
     return command + (CPU_ARGUMENTS if options.device == "cpu" else []) + list(options.engine_args)
 
 
-def lora_arguments(folder: str) -> list[str]:
-    """What makes the server offer an adapter under the name ADAPTER. vLLM knows a few ranks only: the next one up."""
-    rank = adapter_rank(folder)
-    fitting = next((known for known in LORA_RANKS if known >= rank), rank)
-    return ["--enable-lora", "--lora-modules", f"{ADAPTER}={folder}", "--max-lora-rank", str(fitting)]
+def lora_arguments(adapters: tuple[Adapter, ...]) -> list[str]:
+    """What makes the server offer adapters. vLLM knows a few ranks only: the next one up from the largest."""
+    rank = max(adapter.rank for adapter in adapters)
+    fitting = next(known for known in LORA_RANKS if known >= rank)
+    modules = [json.dumps({"name": adapter.served, "path": adapter.folder}) for adapter in adapters]
+    sizes = {"--max-lora-rank": fitting, "--max-loras": min(len(adapters), LORAS_AT_ONCE)}
+    sizes["--max-cpu-loras"] = len(adapters)  # so that none is read from the disk again and again
+    return ["--enable-lora", "--lora-modules", *modules, *(str(part) for pair in sizes.items() for part in pair)]
 
 
 def ranks(options: EngineOptions) -> int:

@@ -71,6 +71,20 @@ class Prompts:
 
         return _TOKENS.sub(fill, self.texts[template])
 
+    def next_problem(self, template: str) -> tuple[str, ...]:
+        """Stop sequences for a base model, which goes on with problems of its own: the template's mark and usual ones.
+
+        The mark is the first sentence of the template's first line; where that line is the problem itself, the first
+        line of fixed text that is long enough not to be said in an answer.
+        """
+        lines = [line.strip() for line in self.texts[template].splitlines()]
+        ends = [match.start() for match in _TOKENS.finditer(lines[0]) if match["name"]]
+        first = lines[0][: ends[0] if ends else None].strip()
+        sentence = re.match(r".{8,}?[.:?!](?=\s|$)", first)
+        fixed = [line for line in lines[1:] if len(line) >= 20 and not _names(line)]
+        marks = [sentence[0] if sentence else first] if first else fixed[:1]
+        return (*(f"\n{mark}" for mark in marks), "\n\nQuestion:", "\n\nProblem:")
+
 
 def load_prompts(path: str | Path | None = None, table_path: str | Path | None = None) -> Prompts:
     """Read and check a prompts file: `path`, else $PROMPTS_PATH, else the suite's prompts.json.
