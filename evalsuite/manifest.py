@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,16 @@ def covers(had: list[Any], wanted: list[Any]) -> bool:
     if had[1:] != wanted[1:]:
         return False
     return had[0] is None or (wanted[0] is not None and wanted[0] <= had[0])
+
+
+def lengths(folder: Path, tasks: set[str]) -> Iterator[tuple[str, str, int]]:
+    """Task, problem and output tokens of every finished answer to these tasks in a model's folder."""
+    for path in sorted(folder.glob(f"*_seed*/{NAME}")):
+        found = read(path.parent) or {}
+        counts = found.get("output_tokens")
+        if found.get("task") in tasks and isinstance(counts, dict):  # manifests of old have none
+            known = {problem: tokens for problem, tokens in counts.items() if isinstance(tokens, int)}
+            yield from ((found["task"], problem, tokens) for problem, tokens in known.items())
 
 
 def selection_json(sweep: "Sweep") -> list[Any]:

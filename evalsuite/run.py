@@ -89,6 +89,8 @@ class Run:
 
     def _read_journals(self) -> dict[str, set[str]]:
         """Problems already answered, by experiment; one whose journal cannot be read is named and left out."""
+        for task, problem, tokens in manifest.lengths(self.sweep.folder, {one.task for one in self.todo}):
+            self.lengths.add(task, problem, tokens)
         had = {}
         for experiment in self.todo:
             try:
@@ -152,7 +154,13 @@ class Run:
             self.status.had += len(had_now)
             group = positions.setdefault(task.seeds.index(experiment.seed), [])
             group += [self._item(experiment, prompt, float(task.row.expected_tokens)) for prompt in missing]
-        return Queue(deque(positions[key] for key in sorted(positions) if positions[key]), self.lengths)
+        groups = deque(positions[key] for key in sorted(positions) if positions[key])
+        return Queue(groups, self.lengths, self._slots)
+
+    @property
+    def _slots(self) -> int:
+        """Requests that the engine runs at once."""
+        return self.args.max_num_seqs * self.args.data_parallel_size
 
     def _item(self, experiment: Experiment, prompt: Prompt, expected: float) -> Item:
         configuration = experiment.configuration
@@ -184,10 +192,8 @@ class Run:
             self.status.engine_start_seconds = self.server.started_seconds
         endpoint, version = await open_endpoint(args, self.sweep, self.server, rendered.eos_texts)
         self.circumstances = provenance.circumstances(self.sweep.engine, args.base_url, version)
-        concurrency = args.max_num_seqs * args.data_parallel_size
-        limits = Limits(
-            args.engine_restarts, args.stall_seconds, args.allow_broken, concurrency + max(SLACK, concurrency // 8)
-        )
+        in_flight = self._slots + max(SLACK, self._slots // 8)
+        limits = Limits(args.engine_restarts, args.stall_seconds, args.allow_broken, in_flight)
         self.generation = Generation(
             queue,
             endpoint,

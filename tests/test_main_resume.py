@@ -10,6 +10,7 @@ import pytest
 from calls import Calls, Outcome, by_problem, served
 from sweeps import Fake, experiments, make_data
 
+from evalsuite import manifest
 from evalsuite.arguments import parse
 from evalsuite.journal import Journal
 from evalsuite.locks import Locks
@@ -47,6 +48,15 @@ def test_second_call_asks_nothing_and_touches_nothing(server: Calls) -> None:
     assert (outcome.code, requests) == (0, 0)
     assert outcome.out == "2 experiments: 2 finished, 0 to do\n"
     assert stamps(server) == before
+
+
+def test_lengths_of_finished_answers_are_on_record_for_the_order_of_later_requests(server: Calls) -> None:
+    asked(server, "--seed", "0-1")
+    folder = server.folder / "out" / "bytes"
+    lengths = [("demo_arithmetic", one.problem, one.output_tokens) for path in folder.glob("*_seed*")
+               for one in Journal(path).read()]  # fmt: skip
+    assert sorted(manifest.lengths(folder, {"demo_arithmetic"})) == sorted(lengths) and len(lengths) == 12
+    assert not list(manifest.lengths(folder, {"aime24"}))
 
 
 def test_another_seed_temperature_or_length_pays_for_itself_alone(server: Calls) -> None:

@@ -1,6 +1,7 @@
 """The queue's order: seed by seed, longest first, and nothing lost on the way back."""
 
 from collections import deque
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,10 +55,45 @@ def test_what_is_put_back_is_asked_first() -> None:
     assert len(queue) == 3 and names(queue) == ["a", "b", "c"]
 
 
-@given(st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=5), st.integers(0, 9))
-def test_no_item_is_lost_or_doubled(groups: list[list[int]], popped: int) -> None:
+def seeds(count: int, lengths: dict[str, int], slots: int) -> Queue:
+    """A queue of so many seeds of the same problems, whose lengths are known, in this order."""
+    known = Lengths()
+    for problem, tokens in lengths.items():
+        known.add("t", problem, tokens)
+    return Queue(deque([item(problem, seed=seed) for problem in lengths] for seed in range(count)), known, slots)
+
+
+def test_what_would_outlast_all_the_rest_is_asked_in_time_whatever_its_seed() -> None:
+    queue = seeds(3, {"long": 64, "a": 10, "b": 10, "c": 10}, slots=4)
+    # Once 2 x 64 tokens are more than what is left takes on four slots, no long one waits for its turn.
+    assert names(queue) == ["long"] * 3 + list("abc") * 3
+
+
+def test_seeds_stay_apart_while_there_is_work_enough_behind_them() -> None:
+    queue = seeds(40, {"long": 64, "a": 10, "b": 10}, slots=1)
+    seed = ["long", "a", "b"]
+    assert names(queue) == seed * 38 + ["long", "long", "a", "b", "a", "b"]
+
+
+def test_a_problem_still_waited_for_is_taken_for_a_long_one() -> None:
+    queue = Queue(deque([[item(name, seed=seed) for name in ("a", "b", "c")] for seed in range(2)]))
+    for _ in range(3):
+        queue.pop()
+    queue.lengths.add("t", "c", 12)
+    queue.lengths.add("t", "a", 8)  # b is not back yet
+    assert names(queue) == ["b", "c", "a"]
+
+
+def test_no_answer_is_expected_to_be_longer_than_it_may_be() -> None:
+    capped = item("capped", expected=9000)
+    capped.request = replace(capped.request, max_tokens=16)
+    assert names(Queue(deque([[capped, item("b", expected=17)]]))) == ["b", "capped"]
+
+
+@given(st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=5), st.integers(0, 9), st.integers(0, 4))
+def test_no_item_is_lost_or_doubled(groups: list[list[int]], popped: int, slots: int) -> None:
     items = [[item(f"{at}-{place}", expected=size) for place, size in enumerate(g)] for at, g in enumerate(groups)]
-    queue = Queue(deque(list(group) for group in items))
+    queue = Queue(deque(list(group) for group in items), slots=slots)
     taken = [one for _ in range(popped) if (one := queue.pop()) is not None]
     assert len(queue) + len(taken) == sum(map(len, items))
     queue.put_back(taken)

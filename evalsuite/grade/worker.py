@@ -149,6 +149,7 @@ def _manifest(
         "metrics": list(entries[0].metric),
         "problems": list(by_problem),
         "num_samples": len(entries),
+        "output_tokens": {one.problem: one.output_tokens for one in completions},  # they order later runs' requests
         "failed_problems": failed,
         "selections": _selections(before, [] if failed or job.regrade else [job.selection]),
         "totals": {
