@@ -7,8 +7,7 @@ each_analysis() {
     "$action" "$RUN_PYTHON" "$ROOT/analyze_results.py" "$OUTPUT_DIR"
     "$action" "$RUN_PYTHON" "$ROOT/analyze_summary.py" "$OUTPUT_DIR"
     "$action" "$RUN_PYTHON" "$ROOT/convert_parquet_to_csv.py" "$OUTPUT_DIR"
-    [[ ! -e $ROOT/evalsuite/report && ! -e $ROOT/evalsuite/report.py ]] ||
-        "$action" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.report "$OUTPUT_DIR"
+    "$action" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.report "$OUTPUT_DIR"
 }
 
 analyse() {
@@ -26,7 +25,7 @@ run_analysis() {
     local status=0
     printf '\n$ %s\n' "$(quoted "$@")" >>"$ANALYSIS_LOG"
     run_logged "$ANALYSIS_LOG" "$@" || status=$?
-    ((status == 0)) || FAILED+=("$(basename "$2") (exit code $status), see $ANALYSIS_LOG")
+    ((status == 0)) || FAILED+=("$(basename "${@: -2:1}") (exit code $status), see $ANALYSIS_LOG")
 }
 
 # The files of the design that exist, model by model.
@@ -40,7 +39,7 @@ show_outputs() {
         done
         say "  $folder<experiment>/results/ and details/"
     done
-    for file in model_comparison.csv comparison_results.json report.html figures; do
+    for file in model_comparison.csv comparison_results.json report.html answers/index.html report.zip figures; do
         [[ ! -e $OUTPUT_DIR/$file ]] || say "  $OUTPUT_DIR/$file"
     done
     say "  $OUTPUT_DIR/logs/${RUN_ID}_*.log"
