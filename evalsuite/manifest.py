@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +50,9 @@ def covers(had: list[Any], wanted: list[Any]) -> bool:
     return had[0] is None or (wanted[0] is not None and wanted[0] <= had[0])
 
 
-def lengths(folder: Path, tasks: set[str]) -> Iterator[tuple[str, str, int]]:
-    """Task, problem and output tokens of every finished answer to these tasks in a model's folder."""
-    for path in sorted(folder.glob(f"*_seed*/{NAME}")):
+def lengths(folders: Iterable[Path], tasks: set[str]) -> Iterator[tuple[str, str, int]]:
+    """Task, problem and output tokens of all finished answers to these tasks by the experiments' models."""
+    for path in (path for model in {one.parent for one in folders} for path in model.glob(f"*_seed*/{NAME}")):
         found = read(path.parent) or {}
         counts = found.get("output_tokens")
         if found.get("task") in tasks and isinstance(counts, dict):  # manifests of old have none

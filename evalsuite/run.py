@@ -89,8 +89,8 @@ class Run:
 
     def _read_journals(self) -> dict[str, set[str]]:
         """Problems already answered, by experiment; one whose journal cannot be read is named and left out."""
-        for task, problem, tokens in manifest.lengths(self.sweep.folder, {one.task for one in self.todo}):
-            self.lengths.add(task, problem, tokens)
+        for noted in manifest.lengths(map(self.sweep.folder_of, self.todo), {one.task for one in self.todo}):
+            self.lengths.add(*noted)
         had = {}
         for experiment in self.todo:
             try:
