@@ -267,15 +267,16 @@ class Run:
 
     async def _await_grade(self, job: GradeJob) -> None:
         graded: Graded = await self.workers.grade(job)
+        name = graded.name if len(self.sweep.owners) == 1 else f"{job.manifest['model']} {graded.name}"
         self.claims.release(job.folder)
         if graded.error is not None:
-            self._failed(f"{graded.name}: grading failed: {graded.error}")
+            self._failed(f"{name}: grading failed: {graded.error}")
             return
         if graded.warning is not None:
-            self._failed(f"{graded.name}: {graded.warning}")
+            self._failed(f"{name}: {graded.warning}")
         self.status.graded[graded.name] = graded.scores
-        shown = ", ".join(f"{name} {score:.3f}" for name, score in graded.scores.items())
-        self.progress.say(f"graded {graded.name}: {shown} ({graded.num_samples} problems)")
+        shown = ", ".join(f"{metric} {score:.3f}" for metric, score in graded.scores.items())
+        self.progress.say(f"graded {name}: {shown} ({graded.num_samples} problems)")
 
     async def _finish_grading(self) -> None:
         self.status.phase = "grading"

@@ -36,6 +36,7 @@ def test_adapters_share_one_engine_and_each_is_a_model_of_its_own(fake_engine: C
     asked = Counter(body["model"] for body in fake_engine.fake.bodies[-8:])
     assert asked == {"adapter:first": 4, "adapter:two": 4}
     found = list(experiments(tmp_path / "out").values())
+    assert outcome.out.count("graded bytes+first demo_") == outcome.out.count("graded bytes+two demo_") == 2
     assert Counter(one["model"] for one in found) == {"bytes+first": 2, "bytes+two": 2}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bytes+first", "bytes+two", "logs"]
     assert fake_engine.call(tmp_path / "out", *given).out == "4 experiments: 4 finished, 0 to do\n"
