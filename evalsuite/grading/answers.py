@@ -9,11 +9,12 @@ from evalsuite.grading import clock, textual
 from evalsuite.grading.canonical import canonical
 from evalsuite.grading.compare import same
 from evalsuite.grading.evaluate import letters
+from evalsuite.grading.numerals import number_word
 from evalsuite.grading.parse import parse
 from evalsuite.grading.phrases import comparison
 from evalsuite.grading.reduce import reduced
 from evalsuite.grading.residues import residues, same_residues
-from evalsuite.grading.rewrites import number_word, rewritten
+from evalsuite.grading.rewrites import rewritten
 from evalsuite.grading.scalars import same_scalar
 from evalsuite.grading.surface import plain, undelimited
 from evalsuite.grading.tokens import Unreadable
@@ -55,6 +56,8 @@ def same_answer(gold: str, answer: str, tolerance: float | None = None) -> str |
         twos += readings(upright_units(answer))
     if any(same(one, two, tolerance) for one in ones for two in twos):
         return "same value"
+    if (r"\lfloor" in gold) != (r"\lfloor" in answer) and "[" in gold + answer:  # Gauss brackets
+        return same_answer(_floored(gold), _floored(answer), tolerance)
     if max(len(gold), len(answer)) <= _LONGEST_TEXT:
         return _in_words(gold, answer, ones, twos)
     return None
@@ -73,8 +76,9 @@ def _in_words(gold: str, answer: str, ones: tuple[Node, ...], twos: tuple[Node, 
 
 
 def _same_number_word(gold: str, answer: str) -> bool:
-    """`seven` and 7."""
+    """`seven` and 7, `one third` and 1/3."""
     one, two = number_word(gold), number_word(answer)
+    gold, answer = (re.sub(r"(?<=\d),(?=\d{3})", "", text) for text in (gold, answer))
     return (one is not None or two is not None) and (number(gold) if one is None else one) == (
         number(answer) if two is None else two
     )
@@ -104,6 +108,11 @@ def _clockwise(gold: str, answer: str) -> bool | None:
             return equal if equal or clock.must_be_time(one, gold) or clock.must_be_time(two, answer) else None
     dates = clock.date(gold), clock.date(answer)
     return clock.same_date(*dates) if None not in dates else None
+
+
+def _floored(text: str) -> str:
+    """`[x]` as the whole part of x."""
+    return text.replace("[", r"\lfloor ").replace("]", r"\rfloor ")
 
 
 def squeezed(text: str) -> str:
@@ -159,7 +168,8 @@ def decimal_comma(text: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=2048)
 def readings(text: str) -> tuple[Node, ...]:
     """The trees of an answer: none, one, or two where `1,234` may be a number or a list."""
-    return tuple(_readings(rewritten(_LEADING.sub("", _EDGES.sub("", text)))))
+    dotted = text.replace("...", r"\ldots ")
+    return tuple(_readings(rewritten(_LEADING.sub("", _EDGES.sub("", dotted)))))
 
 
 def _readings(text: str) -> Iterator[Node]:

@@ -1,5 +1,7 @@
 """Compare two trees: numbers with numbers, lists with lists, sets with inequalities, equations with equations."""
 
+from fractions import Fraction
+
 from evalsuite.grading.ellipsis import same_written_out
 from evalsuite.grading.equations import difference, ratio, same_definition, same_equation, same_written_equation
 from evalsuite.grading.evaluate import letters, mentions, substituted
@@ -12,6 +14,7 @@ from evalsuite.grading.words import GREEK
 
 Node = tuple
 _RUNNING = frozenset("kmnlptsjqr")
+UNIT_VECTORS = ("uniti", "unitj", "unitk")
 _SETS = frozenset(("ival", "setop", "set", "build", "rel"))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -29,7 +32,7 @@ def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
         return False
     declared = declared_letters(gold) | declared_letters(answer)
     periodic = mentions(gold, ("con", "pi")) and mentions(answer, ("con", "pi"))
-    constant = only | other == {"C", "c"}  # of an integral
+    constant = bool(only | other & {"C", "c"}) and only | other <= {"C", "c", "K", "k"}  # of an integral
     if not constant and not (periodic and only | other <= _RUNNING) and not (only | other) & declared:
         return False
     return _same(gold, substituted(answer, ("sym", *other), ("sym", *only)), tolerance)
@@ -43,13 +46,16 @@ def _free_letters(node: Node) -> frozenset[str]:
 def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     if gold == answer:
         return True
+    gold, answer = _each(gold, answer), _each(answer, gold)
     if _other_letter(gold, answer):
         return same_written_equation(gold, answer)
     left, right = single(reduced(gold)), single(reduced(answer))
     kinds = {left[0], right[0]}
+    if kinds & {"mat", "seq"} and (components(left, right), components(right, left)) != (left, right):
+        return _same(components(left, right), components(right, left), tolerance)
     if "mat" in kinds:
         return _same_matrix(left, right, tolerance)
-    if "eq" in kinds:
+    if "eq" in kinds and len(expanded(left)) == len(expanded(right)) == 1:
         return same_equation(gold, answer, left, right, _same)
     if kinds & _SETS or has_set(left) or has_set(right):
         return _same_set(left, right, tolerance)
@@ -93,6 +99,30 @@ def single(node: Node) -> Node:
     while node[0] == "seq" and len(node[2]) == 1 and node[1] in ("bare", "brace"):
         node = reduced(node[2][0])
     return node
+
+
+def _each(node: Node, other: Node) -> Node:
+    """`x = y = z = 1` beside a list is one value for each of its letters."""
+    if node[0] != "rel" or len(node[2]) < 2 or set(node[2]) != {"="} or reduced(other)[0] != "seq":
+        return node
+    names = node[1][:-1]
+    if any(name[0] != "sym" for name in names):
+        return node
+    return ("seq", "bare", tuple(("rel", (name, node[1][-1]), ("=",)) for name in names), ",")
+
+
+def components(node: Node, other: Node) -> Node:
+    """`i + 3j` as the tuple of as many numbers as the other side has."""
+    count = len(other[2]) if other[0] == "seq" else len(other[1]) if other[0] == "mat" else 0
+    if count not in (2, 3) or not any(letter in UNIT_VECTORS for letter in letters(node)):
+        return node
+    parts = []
+    for chosen in UNIT_VECTORS[:count]:
+        part = node
+        for letter in UNIT_VECTORS:
+            part = substituted(part, ("sym", letter), ("num", Fraction(letter == chosen), None))
+        parts.append(part)
+    return ("seq", "paren", tuple(parts), ",")
 
 
 def has_set(node: Node) -> bool:

@@ -9,6 +9,7 @@ from evalsuite.grading.scalars import same_scalar
 
 Node = tuple
 Same = Callable[[Node, Node], bool]
+_QUANTITIES = frozenset("abs sin cos tan cot sec csc arg det gcd lcm max min".split())
 
 
 def difference(left: Node, right: Node) -> Node:
@@ -44,6 +45,8 @@ def same_equation(gold: Node, answer: Node, left: Node, right: Node, same: Same)
         return False
     if holds(difference(*equation)):  # an identity: a calculation whose end is the answer
         return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
+    if _is_quantity(equation[0], left[0] != "eq") and not letters(equation[1]) and not letters(expression):
+        return same(equation[1], expression) if left[0] == "eq" else same(expression, equation[1])
     if left[0] != "eq":
         return False
     missing = letters(equation[0]) | letters(equation[1])
@@ -58,6 +61,13 @@ def same_written_equation(gold: Node, answer: Node) -> bool:
     if not (gold[0] == answer[0] == "rel" and gold[2] == answer[2] == ("=",) and len(letters(gold)) > 1):
         return False
     return ratio(difference(*gold[1]), difference(*answer[1])) is not None
+
+
+def _is_quantity(node: Node, answered: bool) -> bool:
+    """`cos A` or `|z|` before an equals sign was asked for; in an answer also `m + n`: a line as a gold."""
+    if node[0] == "add" and answered:
+        return all(part[0] == "sym" for part in node[1])
+    return node[0] == "fn" and node[1] in _QUANTITIES
 
 
 def _as_equation(written: Node, node: Node) -> tuple[Node, Node] | None:

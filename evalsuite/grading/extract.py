@@ -20,6 +20,7 @@ _ENUMERATES = re.compile(
     r"(?!.*\b(?:no|not|then|wait|wrong|instead|actually|rather|but)\b)[^.!?\n]*(?:,|\band\b)[^.!?\n]*"
 )
 _EQUALS_BEFORE = re.compile(r"[=≈][\s&$]*(?:\\\(|\\\[)?\s*$")
+_NAME_BEFORE = re.compile(r"(?<![\w\\^{}+*/-])([A-Za-z](?:_\{?\w{1,5}\}?)?)\s*=\s*\$?\s*$")
 _STATED = re.compile(
     r"(?:^|(?<=[\s*_>$(\[]))ans(?:wers?)?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for|of|here)\b[^.\n:=]{0,80}?)?[\s*_]{0,8}"
     r"(?:\bis\b|\bare\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|\bequals\b|:|=|(?=\$))"
@@ -32,7 +33,11 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(r"(?:about|approximately|roughly|exactly|simply|just|therefore|thus|then)\b[,:]?\s*", re.IGNORECASE)
-_REMARK = re.compile(r"(?<=[\w}$%)])(?:\s+\((?=[^()]*[A-Za-z]{3})[^()]*\)|,?\s+(?:because|since)\b.*)\s*$", re.DOTALL)
+_REMARK = re.compile(
+    r"(?<=[\w}$%)])(?:\s+\((?=[^()]*[A-Za-z]{3})[^()]*\)|,?\s+(?:because|since)\b.*|,\s+(?:not|rather\s+than)\b.*)"
+    r"\s*$",
+    re.DOTALL,
+)
 _MOST_STATED = 600
 _END = 100_000  # characters; a stated answer stands no further from the end
 
@@ -87,11 +92,17 @@ def _box(text: str) -> Found | None:
         ):
             break
         chain.insert(0, before)
-    contents = list(dict.fromkeys(box[2].strip() for box in chain))
+    contents = list(dict.fromkeys(_named(text, box) for box in chain))
     last = found[-1][2]
     nested = boxes(last)
     last = nested[-1][2] if nested and nested[-1][2].strip() else last
     return Found(last.strip(), "box", (", ".join(contents),) if len(contents) > 1 else ())
+
+
+def _named(text: str, box: tuple[int, int, str]) -> str:
+    """What a box holds, with the letter that it is set equal to."""
+    name = _NAME_BEFORE.search(text[max(0, box[0] - 30) : box[0]])
+    return f"{name.group(1)} = {box[2].strip()}" if name and "=" not in box[2] else box[2].strip()
 
 
 def _stated(text: str, cut: bool) -> Found | None:

@@ -6,18 +6,27 @@ from evalsuite.grading.boxes import boxes
 
 _WRAP = r"[\s*_(\[{$\"'`<]{0,8}(?:\\(?:text|textbf|mathrm|mathbf|boxed|mbox|textit)\s{0,3}\{\s{0,3}){0,3}[({\[*\s]{0,4}"
 _LETTER = r"([A-J])"
-_AFTER = r"(?![A-Za-z0-9'’]|\s*[-=+^]\s*\w)"
+_AFTER = r"(?![A-Za-z0-9'’]|\s*[-=+^]\s*\w|\s*(?:,|/|&|\band\b|\bor\b)\s*(?:or\s+|and\s+)?\(?[A-J]\b)"
 _ANSWER = re.compile(
     rf"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\b[^.\n:]{{0,80}}?)?[\s*_]{{0,8}}(?:\bis\b|\bwould\s+be\b|\bshould\s+be\b|\bmust\s+be\b|:|=|-|(?=\())[\s:]{{0,8}}"
-    rf"(?:(?!not\b|either\b|neither\b)[a-z]+\s+){{0,3}}?{_WRAP}{_LETTER}{_AFTER}",
+    rf"(?:(?!not\b|either\b|neither\b|[a-j]\s+(?:or|and)\b)[a-z]+\s+){{0,3}}?{_WRAP}{_LETTER}{_AFTER}",
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
     rf"(?:\b(?:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|=>|→)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
 )
 _CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
+_CONCLUDED = re.compile(
+    rf"\b(?i:therefore|thus|hence|so),?\s+{_WRAP}{_LETTER}[)}}\]*$.\s]*$"
+    rf"|\bonly\s+{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:satisf|works|fits|meets|match|holds|remains|is\s+(?:left|valid|consistent))",
+    re.MULTILINE,
+)
 _ALONE = re.compile(rf"^{_WRAP}{_LETTER}(?:[\s)}}\]*$.,:\"'`>]|\\[)\]])*(?:$|(?<=[).:\]])\s)")
-_LEADING = re.compile(rf"^{_WRAP}{_LETTER}(?:[)\]}}*$]*[).:\]}}*][)\]}}*$.:]*\s|\s+[A-Za-z\d\\$]{{2,}})")
+_LEADING = re.compile(rf"^{_WRAP}{_LETTER}(?:[)\]}}*$]*[).:\]}}*][)\]}}*$.:]*\s|\s+(?!and\b|or\b)[A-Za-z\d\\$]{{2,}})")
+_LETTERED = re.compile(
+    r"[\s$]*\\(?:text(?:bf|rm)?|mathrm|mathbf|mbox)\s?\{\s*\(([A-J])\)[\s~]*\}(?:\\[,;:! ]|\\q?quad|[\s~$])*(.+)",
+    re.DOTALL,
+)
 _BOLD = re.compile(rf"\*\*\(?{_LETTER}\)?\.?\*\*")
 _LINE_END = re.compile(r"[)\]}*$.\s]{0,8}(?:\n|$)")
 _DENIED = re.compile(r"\bnot\s*$")
@@ -38,6 +47,16 @@ def gold_letter(gold: str) -> str | None:
     held = boxes(gold)
     bare = (held[-1][2] if held else gold).strip()
     return leading_letter(bare) or _stated(bare)
+
+
+def lettered(gold: str) -> tuple[str, str] | None:
+    r"""The letter and the content of a choice; None for anything else.
+
+    >>> lettered(r"$\textbf{(B)}\ 7$"), lettered(r"\textbf{(B) }7"), lettered("(B)")
+    (('B', '7'), ('B', '7'), None)
+    """
+    match = _LETTERED.match(gold)
+    return (match.group(1), match.group(2).strip(" $~")) if match and match.group(2).strip(" $~") else None
 
 
 def leading_letter(text: str) -> str | None:
@@ -76,6 +95,9 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
     stated = _stated(text)
     if stated or cut:
         return stated
+    alone = re.fullmatch(r"\W*([a-j])\W*", text)
+    if alone:
+        return alone.group(1).upper()
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     if not lines:
         return None
@@ -96,12 +118,13 @@ def _stated(text: str) -> str | None:
 
 def _choice(text: str) -> str | None:
     """The letter of the last phrase that chooses one."""
-    found = sorted((*_CHOICE.finditer(text), *_CORRECT.finditer(text)), key=lambda match: match.end(), reverse=True)
-    for match in found:
-        denied = _DENIED.search(text, max(0, match.start(1) - 8), match.start(1))
-        article = match.group(1) in "AI" and _SMALL_WORD.match(text, match.end())
+    found = (match for pattern in (_CHOICE, _CORRECT, _CONCLUDED) for match in pattern.finditer(text))
+    for match in sorted(found, key=lambda match: match.end(), reverse=True):
+        letter = match.group(match.lastindex)
+        denied = _DENIED.search(text, max(0, match.start(match.lastindex) - 8), match.start(match.lastindex))
+        article = letter in "AI" and _SMALL_WORD.match(text, match.end())
         if not denied and not article:
-            return match.group(1)
+            return letter
     return None
 
 

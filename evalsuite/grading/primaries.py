@@ -1,5 +1,6 @@
 """The smallest parts of an answer: literals, letters and words, commands, functions, units."""
 
+import re
 from fractions import Fraction
 
 from evalsuite.grading.tokens import Unreadable
@@ -29,6 +30,7 @@ CONSTANTS = {
     "Infinity": "inf",
     "oo": "inf",
 }
+_REPEATS = re.compile(r"(\d)\1{2,}$|^(\d{1,6}?)\2+$|(\d{2,3}?)\3+$")
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
@@ -56,6 +58,8 @@ class Primaries:
             return literal(first)
         node = literal(written)
         following = self.peek()
+        if following == ("cmd", "ldots") and written[-1].isdigit() and "." in written:
+            return self.going_on(written, node)
         if following is None or node[2] is not None:
             return self.repeating(written, node) if following == ("cmd", "overline") and "." in written else node
         if following == ("cmd", "overline") and written.endswith("."):
@@ -80,6 +84,16 @@ class Primaries:
             return ("add", (whole, ("mul", (over, ("inv", under)))))
         self.index = start
         return whole
+
+    def going_on(self, written: str, node: Node) -> Node:
+        """`0.1666...`: its last digits repeat for ever where they did so already; else it is a decimal cut off."""
+        self.next()
+        digits = written.partition(".")[2]
+        match = _REPEATS.search(digits)
+        if match is None or 2 * len(match.group()) < len(digits):
+            return node
+        period = next(filter(None, match.groups()))
+        return ("num", node[1] + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(digits)), None)
 
     def repeating(self, written: str, node: Node) -> Node:
         r"""`0.8\overline{4}`: the digits under the bar go on for ever."""
@@ -115,7 +129,8 @@ class Primaries:
         return self.phrase(value)
 
     def letter(self, name: str) -> Node:
-        return self.application(("sym", name)) or ("sym", name)
+        chosen = self.chosen_number() if name == "C" else None
+        return chosen or self.application(("sym", name)) or ("sym", name)
 
     def phrase(self, first: str) -> Node:
         """Words up to the next connective, mark or mathematics."""
@@ -150,6 +165,16 @@ class Primaries:
         inner = self.enclosed(")")
         arguments = inner[2] if inner[0] == "seq" and inner[1] == "bare" else (inner,)
         return ("call", name, arguments)
+
+    def chosen_number(self) -> Node | None:
+        """`C(10, 3)` of two whole numbers or letters."""
+        inside = self.tokens[self.index : self.index + 5]
+        if [value for _, value in inside[::2]] != ["(", ",", ")"] or any(
+            kind not in ("num", "word") for kind, _ in inside[1::2]
+        ):
+            return None
+        self.next()
+        return ("fn", "binom", self.enclosed(")")[2])
 
     def command(self, name: str) -> Node:
         if name == "frac":

@@ -26,9 +26,18 @@ def reduced(node: Node) -> Node:
         return reduced(node[1])
     if kind == "rel":
         return _relation(node)
-    if kind == "big" and node[2][-1][0] == "rel":
-        return node
+    if kind == "mul":
+        return _scaled_matrix(node)
     return node
+
+
+def _scaled_matrix(node: Node) -> Node:
+    """A matrix times numbers or letters, entry by entry."""
+    matrices = [part for part in node[1] if part[0] == "mat"]
+    if len(matrices) != 1:
+        return node
+    rest = tuple(part for part in node[1] if part[0] != "mat")
+    return ("mat", tuple(tuple(("mul", (*rest, entry)) for entry in row) for row in matrices[0][1]))
 
 
 def _relation(node: Node) -> Node:
@@ -48,8 +57,9 @@ def _relation(node: Node) -> Node:
         return ("setop", "-", ("set", "R"), reduced(operands[1]))
     if operators == ("==",) and is_name(operands[0]):
         return operands[1]
-    if set(operators) == {"to"}:
-        return reduced(operands[-1])
+    if "to" in operators:  # what follows from the rest
+        last = len(operators) - operators[::-1].index("to")
+        return reduced(("rel", operands[last:], operators[last:]) if operators[last:] else operands[last])
     return ("rel", operands, operators)
 
 
@@ -61,6 +71,10 @@ def _equality(operands: tuple[Node, ...]) -> Node:
     if is_name(last) and not letters(first) and len(operands) == 2:
         return reduced(first)
     if len(operands) > 2 and (is_name(first) or not letters(last)):
+        return reduced(last)
+    if _quotient(first) and not letters(last):
+        return reduced(last)
+    if len(operands) == 2 and first[0] == "big" and (first[1] not in ("sum", "prod") or not letters(last)):
         return reduced(last)
     if len(operands) == 2:
         return ("eq", first, last) if letters(first) or letters(last) else reduced(last)
@@ -76,6 +90,8 @@ def is_name(node: Node) -> bool:
     kind = node[0]
     if kind in ("sym", "call", "text", "con"):
         return True
+    if kind == "setop":  # of sets that have names
+        return is_name(node[2]) and is_name(node[3])
     if kind in ("seq", "unit"):
         return all(is_name(part) for part in node[2]) if kind == "seq" else node[1][0] == "text"
     if kind == "label":
@@ -93,7 +109,7 @@ def _capitals(parts: tuple[Node, ...]) -> bool:
     if names[0] in ("angle", "triangle", "measuredangle", "Delta", "m"):
         names = names[2:] if names[0] == "m" and names[1:2] == ["angle"] else names[1:]
         return all(name[:1].isalpha() for name in names)
-    return all(name[:1].isupper() for name in names)
+    return all(name[:1].isupper() or name.startswith("complement") for name in names)
 
 
 def _derivative(parts: tuple[Node, ...]) -> bool:
@@ -102,6 +118,14 @@ def _derivative(parts: tuple[Node, ...]) -> bool:
         and parts[1][0] == "inv"
         and all("d" in letters(part) or "partial" in letters(part) for part in parts)
     )
+
+
+def _quotient(node: Node) -> bool:
+    """`m/n` or `AB/CD`, whose value was asked for."""
+    if node[0] != "mul" or len(node[1]) != 2 or node[1][1][0] != "inv":
+        return False
+    above, below = node[1][0], node[1][1][1]
+    return is_name(above) and is_name(below) and bool(letters(above)) and bool(letters(below))
 
 
 def _inverse_function(parts: tuple[Node, ...]) -> bool:
@@ -118,7 +142,10 @@ def declared_letters(node: Node) -> frozenset[str]:
         return frozenset()
     if node[0] == "cond":
         words = node[2].split()
-        whole = any(word in ("Z", "N") or word.startswith(("integer", "natural", "whole")) for word in words)
+        whole = any(
+            word in ("Z", "N") or word.startswith(("integer", "natural", "whole", "constant", "arbitrary"))
+            for word in words
+        )
         return frozenset(word for word in words if whole and len(word) == 1 and word.islower() and word != "a")
     return frozenset().union(*(declared_letters(part) for part in node))
 

@@ -140,8 +140,9 @@ def _sequence(node: Node, loose: bool) -> Region:
         return interval(*parts, kind == "brack", kind == "brack")
     if kind == "brace":
         return tuple(one for part in parts for choice in expanded(part) for one in _point(choice))
-    pieces = [region(part, loose) for part in parts]
-    if not any(_condition(part) for part in parts):
+    conditions = any(_condition(part) for part in parts)  # beside them, `x = 5` is a point
+    pieces = [_relation(part, loose) if conditions and _names_point(part) else region(part, loose) for part in parts]
+    if not conditions:
         return tuple(one for each in pieces for one in each)
     overlap = pieces[0]
     for each in pieces[1:]:
@@ -153,6 +154,10 @@ def _sequence(node: Node, loose: bool) -> Region:
 
 def _condition(node: Node) -> bool:
     return node[0] == "rel" or node == ("set", "R")
+
+
+def _names_point(node: Node) -> bool:
+    return node[0] == "rel" and node[2] == ("=",) and _variable(node[1][0])
 
 
 def _point(node: Node) -> Region:
@@ -182,7 +187,7 @@ def _relation(node: Node, loose: bool) -> Region:
 
 
 def _variable(node: Node) -> bool:
-    return (is_name(node) and node[0] in ("sym", "call")) or (node[0] == "con" and node[1] == "e" and False)
+    return is_name(node) and node[0] in ("sym", "call")
 
 
 def _half(operator: str, bound: Node) -> Region:

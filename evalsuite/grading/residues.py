@@ -38,7 +38,9 @@ def residues(text: str, tree: Node | None) -> tuple[Residues, bool] | None:
         return _reduced(int(match.group(1)), ["0"]), True
     for name, residue in (("odd", "1"), ("even", "0")):
         if re.fullmatch(
-            rf"(?:n is )?(?:all )?(?:positive )?{name}(?: (?:positive )?(?:integers|numbers|n)|(?<=is {name}))", said
+            rf"(?:n is )?(?:all )?(?:positive )?{name}(?: (?:positive )?(?:integers|numbers|n)|(?<=is {name}))"
+            rf"|n {name}",
+            said,
         ):
             return _reduced(2, [residue]), True
     linear = _linear(tree) if tree is not None else None

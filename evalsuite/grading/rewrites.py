@@ -11,11 +11,23 @@ _EXCEPT = re.compile(
     re.IGNORECASE,
 )
 _OUT_OF = re.compile(r"^\s*(\d+) out of (?:every )?(\d+)\s*\.?$")
+_BASE = re.compile(r"(?<=[\dA-F])\s*(?:\\[,; ]|~)*\s*\(?(?:in )?base[ -](\w+)\)?[\s$]*$")
+_REASON = re.compile(r"(?<=[\w})])\s*\((?:since|because|as|where)\b[^()]*(?:\([^()]*\)[^()]*)*\)[\s$]*$")
+_UPRIGHT = r"\\(?:text|mathrm)\s*\{\s*[A-Za-z]{1,12}\s*\}(?:\^\{?[23]\}?)?"
+_UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*\{{\s*({_UPRIGHT})\s*\}}\s*\{{\s*({_UPRIGHT})\s*\}}")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}\\$]*)\}")
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen eighteen nineteen twenty"
-).split()
+_SPACE = r"(?:\\[,;:! ]|[\s~])*"
+_FORMS = (
+    (re.compile(r"(?<![\d.])(\d+) and (?:a|one) half\b"), r"\1.5"),
+    (re.compile(rf"(?:\{{\}}{_SPACE})?[_^]\{{?(\w+)\}}?{_SPACE}C_\{{?(\w+)\}}?"), r"\\binom{\1}{\2}"),
+    (re.compile(r"^\s*(?:in|on|at|by)\s+(?=\d)", re.IGNORECASE), ""),
+    (re.compile(rf"^[\s$]*([-+]?){_SPACE}\\\${_SPACE}([\d,.]*\d)[\s$]*$"), r"\1\2\\text{ dollars}"),
+    (re.compile(rf"(?<=\d){_SPACE}\\Omega[\s$]*$"), r"\\text{ ohm}"),
+    (
+        re.compile(rf"(\d+){_SPACE}\^{_SPACE}\{{?\\circ\s*\}}?{_SPACE}(\d+){_SPACE}(?:'|\^\{{?\\prime\}}?)(?!')"),
+        r"(\1+\\frac{\2}{60})^{\\circ}",
+    ),
+)
 
 
 def rewritten(text: str) -> str:
@@ -28,7 +40,12 @@ def rewritten(text: str) -> str:
     """
     if len(text) > 400:
         return text
-    text = _without_parts(text)
+    for pattern, form in _FORMS:
+        text = pattern.sub(form, text)
+    text = _UNIT_FRACTION.sub(r"\1/\2", _without_parts(text))
+    for pattern, instead in ((_BASE, r"_{\\text{\1}}"), (_REASON, "")):
+        if pattern.search(bare := _TEXT.sub(r"\1", text)):
+            text = pattern.sub(instead, bare)
     if "real" not in text and " out of " not in text:
         return text
     plain = _TEXT.sub(r"\1", text)
@@ -52,13 +69,3 @@ def _without_parts(text: str) -> str:
     ends = [match.start() for match in found[1:]] + [len(text)]
     parts = [text[match.end() : end].strip().rstrip(",;.").strip() for match, end in zip(found, ends, strict=True)]
     return ", ".join(parts) if all(parts) else text
-
-
-def number_word(text: str) -> int | None:
-    r"""A small number in words.
-
-    >>> number_word(r"\text{Seven}"), number_word("seventh")
-    (7, None)
-    """
-    word = _TEXT.sub(r"\1", text[:60]).strip(" .$").casefold()
-    return _WORDS.index(word) if word in _WORDS else None

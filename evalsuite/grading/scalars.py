@@ -31,7 +31,7 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
         return False
     if left.angle != right.angle and _same_angle(left, right, tolerance):
         return True
-    if {left.angle, right.angle} == {"deg", "rad"}:
+    if {left.angle, right.angle} == {"deg", "rad"} or _percent_of_unit(left, right) or _percent_of_unit(right, left):
         return False
     if same_value(left.core, scaled(right.core, scale), tolerance):
         return True
@@ -56,6 +56,11 @@ def _conversion(gold: str, answer: str) -> Fraction | None:
     if left is None or right is None:
         return Fraction(1)
     return right[1] / left[1] if left[0] == right[0] else None
+
+
+def _percent_of_unit(one: Peeled, other: Peeled) -> bool:
+    """25 % is neither 25 degrees nor 25 cm."""
+    return one.percent and not other.percent and bool(other.angle or units.size(other.unit))
 
 
 def _same_percent(left: Peeled, right: Peeled, tolerance: float | None) -> bool:

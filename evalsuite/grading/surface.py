@@ -26,8 +26,9 @@ _SYMBOLS = {
     "Ω": r"\Omega ",
     "\u00a0": " ", "\u2002": " ", "\u2003": " ", "\u2004": " ", "\u2005": " ", "\u2007": r"\,", "\u2009": r"\,",
     "\u200a": r"\,", "\u202f": r"\,", "\u3000": " ",
-    "\u200b": "", "\u2061": "", "\u2062": "", "\ufeff": "", "\u00ad": "", "，": ", ", "。": ".", "：": ":", "；": "; ",
-    "（": "(", "）": ")", "％": "%", "€": "", "£": "", "¥": "", "₹": "", "¢": r"\text{ cents}", "⟶": r"\to ",
+    "\u200b": "", "\u2061": "", "\u2062": "", "\ufeff": "", "\u00ad": "", "，": ", ", "、": ", ", "。": ".", "：": ":",
+    "；": "; ", "（": "(", "）": ")", "％": "%", "€": "", "£": "", "¥": "", "₹": "", "¢": r"\text{ cents}",
+    "⟶": r"\to ",
 }  # fmt: skip
 _TABLE = str.maketrans(_SYMBOLS)
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏˣ", "0123456789+-=()nikx")
@@ -35,12 +36,14 @@ _SUBSCRIPT = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢ�
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏˣ]+")
 _SUBSCRIPTS = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢₖₓₘ]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞↉]")
+_CIRCLED = re.compile(r"[①-⑳](?:\s*[①-⑳])+")  # numbers of statements
 _OVERLINE = re.compile(r"((?:[0-9]\u0305)+)")
 _ROOT = re.compile(r"\\sqrt \s*(\([^()]*\)|[A-Za-z0-9.]+)")
 _GROUP = r"(?:\{\s?,\s?\}|,\\!\s*|\\!,|\\,|\\;|\\:|\\ |\{\\,\}|\{\\ \}|~|\\thinspace\s)"
 _GROUPED = re.compile(rf"(?<![\d.])\d{{1,3}}(?:\s*{_GROUP}\s*\d{{3}})+(?!\d)")
 _GROUP_MARK = re.compile(rf"\s*{_GROUP}\s*")
 _SPACED = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_}])\d{1,3}(?: \d{3})+(?![\d/]| \d)")
+_DOTTED = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _DOUBLED = re.compile(
     r"\\\\(?=(?:[dt]?frac|left|right|boxed|sqrt|text|mathrm|mathbf|pi|cdot|times|infty|cup|cap|in|pm|le|ge|leq|geq|begin|end"
     r"|circ|angle|theta|alpha|beta|sin|cos|tan|log|ln|binom|overline|mathbb|quad|dots|ldots|cdots|sum|prod|int|[(){}\[\]%$,!;])(?![A-Za-z]))"
@@ -60,6 +63,7 @@ def plain(text: str) -> str:
     text = _OVERLINE.sub(lambda m: rf"\overline{{{m.group().replace(chr(0x305), '')}}}", text)
     text = _SUPERSCRIPTS.sub(lambda m: f"^{{{m.group().translate(_SUPERSCRIPT)}}}", text)
     text = _SUBSCRIPTS.sub(lambda m: f"_{{{m.group().translate(_SUBSCRIPT)}}}", text)
+    text = _CIRCLED.sub(lambda m: ", ".join(re.sub(r"\s", "", m.group())), text)
     text = _VULGAR.sub(_fraction, text).translate(_TABLE)
     text = "".join(
         unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" or c >= "\U0001d400" else c for c in text
@@ -80,6 +84,7 @@ def joined_digits(text: str) -> str:
     """
     text = re.sub(r"\bper\s+cent\b", "percent", text)
     text = _GROUPED.sub(lambda m: _GROUP_MARK.sub("", m.group()), text)
+    text = _DOTTED.sub(lambda m: m.group().replace(".", ""), text)
     text = _SPACED.sub(lambda m: m.group().replace(" ", ""), text)
     return re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text)  # a decimal comma: it is not followed by groups of three
 

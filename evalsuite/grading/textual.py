@@ -8,6 +8,7 @@ _WRAPPER = re.compile(
 _MATHS = re.compile(
     r"\\(?!text|mathrm|mathbf|mbox|hbox|emph|quad|qquad|[,;:! ])[A-Za-z]|[\^_=<>+*|\[\]]|\d\s*[-/]|[-/(]\s*\d"
 )
+_AGREES = re.compile(r"\W*(yes|no)\s*[,.;:]", re.IGNORECASE)
 _COMMAND = re.compile(r"\\([A-Za-z]+)|\\[,;:! ()\[\]]")
 _NOT_WORDS = re.compile(r"[^\w+\-'<>=/.]+")
 _ARTICLES = frozenset(("the", "a", "an"))
@@ -100,10 +101,18 @@ def same_words(gold: str, answer: str) -> bool:
         return False
     if left == right or ("".join(left) == "".join(right) and not re.search(r"\d", gold)):
         return wordy(gold) and wordy(answer)
+    if _agreement(gold) == meaning(answer) or _agreement(answer) == meaning(gold):
+        return True
     one, two = meaning(gold), meaning(answer)
     if one == two or len(left) == len(right) == 1:
         return one == two and len(one) > 1
     return (wordy(answer) and _states(left, right, gold)) or (wordy(gold) and _states(right, left, answer))
+
+
+def _agreement(text: str) -> str:
+    """`yes` or `no` where a sentence begins with it."""
+    match = _AGREES.match(_WRAPPER.sub("", text))
+    return match.group(1).casefold() if match else "neither"
 
 
 def meaning(text: str) -> str:
@@ -118,7 +127,7 @@ def meaning(text: str) -> str:
 
 def _states(sentence: list[str], short: list[str], written: str) -> bool:
     """Whether a sentence says of its subject just what the short answer says, or names it as its subject."""
-    if len(sentence) < 3 or not 0 < len(short) <= 3 or len(short) >= len(sentence):
+    if len(sentence) < 2 + (sentence[-1] not in _VERBS) or not 0 < len(short) <= 3 or len(short) >= len(sentence):
         return False
     if _NEGATIONS & set(sentence) and not _NEGATIONS & set(short):
         return False
@@ -129,7 +138,7 @@ def _states(sentence: list[str], short: list[str], written: str) -> bool:
         return True
     if sentence[: len(short)] == short and len(short) > 1 and sentence[len(short)].endswith(("ed", "s")):
         return True
-    name = re.match(r"\W*(?:The\s+)?([A-Z]\w*)", written)
+    name = re.match(r"\W*(?:The\s+)?([A-Z]\w*)", _WRAPPER.sub("", written))
     if (
         not name
         or name.group(1).casefold() != short[0].casefold()

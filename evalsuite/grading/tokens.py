@@ -36,7 +36,7 @@ _SKIPPED = frozenset(
     " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize "
     "small large Large"
     " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace pounds euro yen "
-    "ensuremath".split()
+    "ensuremath blacksquare qed qedsymbol checkmark".split()
 )
 _SKIPPED_SYMBOLS = frozenset(",;:!> ~/$\n\t")
 _TEXTUAL = frozenset(

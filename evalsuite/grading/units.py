@@ -41,30 +41,43 @@ _define(
     "tonnes=1000000;"
     "lb,lbs,pound,pounds=45359237/100000; oz,ounce,ounces=45359237/1600000",
 )
-_define("volume", "l,L,liter,liters,litre,litres=1; ml,mL,milliliter,milliliters,millilitre,millilitres=1/1000")
+_define(
+    "volume", "l,L,liter,liters,litre,litres=1/1000; ml,mL,cc,milliliter,milliliters,millilitre,millilitres=1/1000000"
+)
 _define("cups", "gal,gallon,gallons=16; quart,quarts,qt=4; pint,pints,pt=2; cup,cups=1; tablespoon,tablespoons=1/16")
 _define(
     "dollars", "dollar,dollars,usd,USD,bucks=1; cent,cents=1/100; nickel,nickels=1/20; dime,dimes=1/10; quarters=1/4"
 )
+_define("euros", "euro,euros,EUR=1")
 _define("angle", "degree,degrees,deg,degs=1")
 _define("radians", "rad,rads,radian,radians=1")
-_define("force", "N,newton,newtons=1; kN=1000; dyn,dyne,dynes=1/100000")
-_define("energy", "J,joule,joules=1; kJ=1000; MJ=1000000; erg,ergs=1/10000000")
+_define("force", "N,newton,newtons=1000; kN=1000000; dyn,dyne,dynes=1/100")
+_define("energy", "J,joule,joules=1000; kJ=1000000; MJ=1000000000; erg,ergs=1/10000; cal=4184; kcal=4184000")
 _define("electronvolts", "eV=1; keV=1000; MeV=1000000; GeV=1000000000")
-_define("calories", "cal=1; kcal=1000")
-_define("power", "W,watt,watts=1; kW,kilowatt,kilowatts=1000; MW=1000000")
-_define("pressure", "Pa,pascal,pascals=1; kPa=1000; MPa=1000000; bar=100000; atm=101325")
+_define("power", "W,watt,watts=1000; kW,kilowatt,kilowatts=1000000; MW=1000000000")
+_define("pressure", "Pa,pascal,pascals=1000; kPa=1000000; MPa=1000000000; bar=100000000; atm=101325000")
 _define("frequency", "Hz,hertz=1; kHz=1000; MHz=1000000; GHz=1000000000")
 _define("temperature", "K,kelvin,kelvins=1")
 _define("charge", "C,coulomb,coulombs=1")
-_define("voltage", "V,volt,volts=1; kV=1000; mV=1/1000")
-_define("resistance", "ohm,ohms=1")
+_define("voltage", "V,volt,volts=1000; kV=1000000; mV=1")
+_define("resistance", "ohm,ohms=1000")
 _define("amount", "mol,moles,mole=1; mmol=1/1000")
 _define("current", "A,amp,amps,ampere,amperes=1; mA=1/1000")
+_DERIVED = {  # in metre, gram, second, ampere: the sizes above are, too
+    "volume": {"length": 3},
+    "force": {"mass": 1, "length": 1, "time": -2},
+    "energy": {"mass": 1, "length": 2, "time": -2},
+    "power": {"mass": 1, "length": 2, "time": -3},
+    "pressure": {"mass": 1, "length": -1, "time": -2},
+    "frequency": {"time": -1},
+    "charge": {"current": 1, "time": 1},
+    "voltage": {"mass": 1, "length": 2, "time": -3, "current": -1},
+    "resistance": {"mass": 1, "length": 2, "time": -3, "current": -2},
+}
 _COMPOUND = {"mph": "mile*hour^-1", "kmh": "km*hour^-1", "kph": "km*hour^-1", "kmph": "km*hour^-1", "mps": "m*s^-1"}
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 _MORE_WORDS = frozenset(
-    "unit units square sq cubic cu mph kmh kph kmph percent euro euros yen yuan rupee rupees people students "
+    "unit units square sq cubic cu mph kmh kph kmph percent yen yuan rupee rupees people students "
     "person ways way times points"
     " apples coins marbles books boxes cookies eggs per each candies kph rpm bps inches degrees sq. pieces "
     "tickets".split()
@@ -100,6 +113,8 @@ def size(unit: str) -> tuple[tuple[tuple[str, int], ...], Fraction] | None:
 
     >>> size("cm^2"), size("mile*hour^-1") == size("mph"), size("apples")
     (((('length', 2),), Fraction(1, 10000)), True, None)
+    >>> size("mL") == size("cm^3"), size("N*kg^-1") == size("m*s^-2")
+    (True, True)
     """
     dimensions: dict[str, int] = {}
     total = Fraction(1)
@@ -108,7 +123,8 @@ def size(unit: str) -> tuple[tuple[tuple[str, int], ...], Fraction] | None:
         if entry is None:
             return None
         dimension, factor = entry
-        dimensions[dimension] = dimensions.get(dimension, 0) + exponent
+        for base, power in _DERIVED.get(dimension, {dimension: 1}).items():
+            dimensions[base] = dimensions.get(base, 0) + power * exponent
         total *= factor**exponent
     return tuple(sorted((name, exponent) for name, exponent in dimensions.items() if exponent)), total
 

@@ -74,6 +74,12 @@ def _compared(golds: list[str], found: Found, tolerance: float | None, unit: str
 
 
 def _equal(gold: str, answer: str, tolerance: float | None) -> str | None:
+    choice = mcq.lettered(gold)
+    if choice:  # `(B) 7`: the letter, or what it stands for
+        letter = mcq.leading_letter(answer)
+        if letter:
+            return "same letter" if letter == choice[0] else None
+        return same_answer(choice[1], answer, tolerance)
     why = same_answer(gold, answer, tolerance)
     if why is None and len(gold) < 30:
         letter = mcq.gold_letter(gold)

@@ -50,6 +50,7 @@ PHRASES = {
     "any integer": "Z", "the integers": "Z", "integers": "Z",
     "the set of integers": "Z", "empty set": "empty", "the empty set": "empty", "positive real numbers": "R+",
     "all positive real numbers": "R+", "all positive reals": "R+",
+    "no solution": "empty", "no solutions": "empty", "no real solution": "empty", "no real solutions": "empty",
     "rational numbers": "Q", "all rational numbers": "Q",
 }  # fmt: skip
 
