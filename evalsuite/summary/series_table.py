@@ -20,8 +20,8 @@ def series_table(summary: "Summary") -> Table:
     most = max(len(line.pairs.a) for line in summary.series)
     notes = [
         f"Mean ± standard deviation over seeds, below it the {100 * summary.options.confidence:g} % interval for"
-        " problems like these; bold: the best of a series. − first, − last: points above those checkpoints, in bold where"
-        f" distinguishable on problems like these ({family(most, summary.options.alpha)})."
+        " problems like these; bold: the best of a series. − first, − last: points above those checkpoints, in bold"
+        f" where distinguishable on problems like these ({family(most, summary.options.alpha)})."
     ]
     notes += [sentence for line in summary.series for sentence in sentences(line)]
     return Table("Checkpoints", "series", HEAD, rows, [("", note) for note in notes])
