@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -22,7 +23,8 @@ CIRCUMSTANCES = frozenset(
     --no-async-scheduling --scheduling-policy --api-server-count --disable-log-stats --uvicorn-log-level --nnodes
     --node-rank --master-addr --master-port --headless --compilation-config --cuda-graph-sizes
     --max-parallel-loading-workers --download-dir --load-format --disable-custom-all-reduce --enable-expert-parallel
-    --seed --safetensors-load-strategy
+    --seed --safetensors-load-strategy --speculative-config --max-loras --max-cpu-loras --max-lora-rank
+    -tp -pp -dp -O
     """.split()
 )
 
@@ -101,13 +103,13 @@ def check_python(python: str) -> None:
 def altering(engine_args: tuple[str, ...]) -> tuple[str, ...]:
     """Of extra vLLM arguments those that may alter answers: all but the known circumstances.
 
-    >>> altering(("--block-size", "32", "--rope-scaling", "{}", "--enforce-eager"))
+    >>> altering(("--block-size", "32", "--rope-scaling", "{}", "--enforce-eager", "--speculative-config.method", "x"))
     ('--rope-scaling', '{}')
     """
     kept, keep = [], True
     for part in engine_args:
-        if part.startswith("--"):
-            keep = part.split("=")[0].replace("_", "-") not in CIRCUMSTANCES
+        if re.match(r"--?[A-Za-z]", part):
+            keep = re.split(r"[=.]", part)[0].replace("_", "-") not in CIRCUMSTANCES
         if keep:
             kept.append(part)
     return tuple(kept)

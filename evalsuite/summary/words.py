@@ -18,14 +18,43 @@ def flat(configuration: dict[str, Any], but: Iterable[str] = ()) -> dict[str, An
 
     >>> flat({"top_p": 1, "chat_template_kwargs": {"enable_thinking": True}})
     {'top_p': 1, 'chat_template_kwargs.enable_thinking': True}
+    >>> flat({"engine_args": ["--hf-overrides", '{"rope_theta": 5}', "--calculate-kv-scales"]})
+    {'engine_args.hf_overrides.rope_theta': 5, 'engine_args.calculate_kv_scales': True}
     """
     leaves: dict[str, Any] = {}
     for key, value in configuration.items():
         if key in but:
             continue
+        value = _flags(value) if key == "engine_args" and isinstance(value, list) else value
         inner = flat(value) if isinstance(value, dict) else None
         leaves.update({f"{key}.{name}": leaf for name, leaf in inner.items()} if inner else {key: value})
     return leaves
+
+
+def _flags(arguments: list[Any]) -> dict[str, Any]:
+    """A command line's flags with their values; JSON in them is read, so that its parts can be told apart."""
+    found: dict[str, Any] = {}
+    for flag, joined, values in _grouped(map(str, arguments)):
+        values = [joined, *values] if joined is not None else values
+        text = " ".join(values)
+        try:
+            read = json.loads(text) if text.startswith("{") else text
+        except ValueError:
+            read = text
+        found[flag.lstrip("-").replace("-", "_")] = read if values else True
+    return found
+
+
+def _grouped(arguments: Iterable[str]) -> list[tuple[str, str | None, list[str]]]:
+    """Flags, what `=` joins to each, and what follows it."""
+    groups: list[tuple[str, str | None, list[str]]] = []
+    for part in arguments:
+        if part.startswith("--") or not groups:
+            flag, separator, value = part.partition("=")
+            groups.append((flag, value if separator else None, []))
+        else:
+            groups[-1][2].append(part)
+    return groups
 
 
 def differing(configurations: list[dict[str, Any]], but: Iterable[str] = BATCHING) -> list[dict[str, Any]]:
@@ -60,7 +89,7 @@ def shown(value: Any) -> str:
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16,64}", value):
         return value[:8]
     text = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and re.fullmatch(r"[\w.+/-]+", value):
+    if isinstance(value, str) and re.fullmatch(r"[\w.+:/-]+", value):
         text = value
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
