@@ -33,6 +33,10 @@ LOCAL_DIR="$ROOT"           # relative paths start here
 OUTPUT_DIR="output"         # one folder per model, and logs/
 DATA_DIR=""                 # a folder with <task>.jsonl or <task>.parquet, used before the hub; for machines without internet
 
+# quick for training curves, standard, paper for tables: seeds, lengths and numbers of problems for the purpose, in place
+# of the values below that are still as they came. docs/training.md has the values, and how sure each makes a score.
+PROFILE=""
+
 # Each a hub id (Qwen/Qwen3-4B), a folder, or NAME=either. Folders are compared by content: a copy is the same model.
 # Checkpoints of one training run: run7@400=FOLDER, or "run7@=ckpts/run7/checkpoint-*" for all, each with its own step.
 MODELS=("SmolLM2-135M-Instruct=models/SmolLM2-135M-Instruct")
@@ -44,6 +48,8 @@ TASKS=(demo_arithmetic demo_words)
 # single seed says little; ten cut that noise to a third. Sets of hundreds of problems average by themselves: three do.
 SEEDS=(0 1)
 declare -A TASK_SEEDS=()    # ([aime24]=0-9 [math_500]=0-2): the seeds of a task where they differ from SEEDS
+
+MAX_SAMPLES=""              # 100: only so many problems of a task, a fixed choice; empty or "all": all
 
 # For real work the same, unless the model's card names others: then those, in MODEL_ARGS. Never 0 for a reasoning
 # model: greedy decoding makes many of them repeat themselves without end.
@@ -58,7 +64,7 @@ DTYPES=(bfloat16)           # what models are trained in; float32 is slower and 
 
 declare -A MODEL_ARGS=()    # ([Qwen/Qwen3-4B]="--temperature 0.6 --top_p 0.95"): main.py flags of one model; they win
 USE_CHAT_TEMPLATE=1         # 0 for base models
-EXTRA_ARGS=""               # further main.py flags for all models: --max_samples 100 --system_prompt @file ...
+EXTRA_ARGS=""               # further main.py flags for all models: --top_k 20 --system_prompt @file ...
                             # (main.py --help shows all)
 ENGINE_ARGS=""              # further vLLM arguments: --rope-scaling ... --enable-expert-parallel
 

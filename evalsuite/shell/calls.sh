@@ -82,6 +82,7 @@ add_flags() {
     add --tensor_parallel_size "$TENSOR_PARALLEL_SIZE"
     add --pipeline_parallel_size "$PIPELINE_PARALLEL_SIZE"
     add --data_parallel_size "$DATA_PARALLEL_SIZE"
+    add --max_samples "${MAX_SAMPLES#all}"
     add --data_dir "$DATA_DIR"
     add --base_url "$BASE_URL"
     add --device "${DEVICE#auto}"

@@ -33,6 +33,7 @@ after_conf() {
     done
     apply_environment
     normalise_variables
+    apply_profile
 }
 
 # A misspelt variable would be ignored without a word. Helpers in small letters and exported names are the file's own.

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 SINGLE_VARIABLES=(
-    LOCAL_DIR OUTPUT_DIR DATA_DIR USE_CHAT_TEMPLATE EXTRA_ARGS ENGINE_ARGS MAX_NUM_SEQUENCES MAX_NUM_BATCHED_TOKENS
-    TENSOR_PARALLEL_SIZE PIPELINE_PARALLEL_SIZE DATA_PARALLEL_SIZE DEVICE BASE_URL ENGINE_PYTHON PYTHON SETUP
+    LOCAL_DIR OUTPUT_DIR DATA_DIR PROFILE MAX_SAMPLES USE_CHAT_TEMPLATE EXTRA_ARGS ENGINE_ARGS MAX_NUM_SEQUENCES
+    MAX_NUM_BATCHED_TOKENS TENSOR_PARALLEL_SIZE PIPELINE_PARALLEL_SIZE DATA_PARALLEL_SIZE DEVICE BASE_URL ENGINE_PYTHON PYTHON SETUP
     SEEDS_PER_RUN TASKS_PER_RUN GPUS SLURM_PARTITION SLURM_ACCOUNT SLURM_TIME SLURM_MEM SLURM_CPUS SLURM_GRES
     SLURM_MAX_PARALLEL SLURM_MAX_REQUEUES SLURM_WARNING SLURM_ANALYSIS_MEM SLURM_ARGS
 )
@@ -37,6 +37,7 @@ say_environment() {
     done
     if ((${#shown[@]})); then say "From the environment: ${shown[*]}"; fi
     if [[ -n $CONF ]]; then say "Variables from: $CONF"; fi
+    say_profile
 }
 
 # Lists and tables given as one word (from the environment, or SEEDS="0 1" in a file) become what they stand for.
@@ -98,6 +99,7 @@ check_variables() {
     check_word SETUP 0 1
     check_word USE_CHAT_TEMPLATE 0 1
     [[ $GPUS =~ ^([1-9][0-9]{0,3})?$ ]] || die "GPUS=$GPUS: it is empty or a number from 1"
+    check_samples
     check_counts
     check_seeds
     check_models
@@ -108,6 +110,11 @@ check_word() {
     shift
     for word in "$@"; do [[ ${!name} != "$word" ]] || return 0; done
     die "$name=${!name}: it is one of $(printf '%s ' "$@")"
+}
+
+# Empty is what a profile may replace, `all` is not; main.py is given neither.
+check_samples() {
+    [[ $MAX_SAMPLES =~ ^(|all|[1-9][0-9]{0,8})$ ]] || die "MAX_SAMPLES=$MAX_SAMPLES: it is empty, 'all' or a number from 1"
 }
 
 check_counts() {

@@ -1,0 +1,58 @@
+# PROFILE: seeds, lengths and numbers of problems for a purpose. docs/training.md says how sure each makes a score.
+# shellcheck shell=bash
+
+# What the block comes with: a profile replaces these values, and nothing that somebody has set otherwise.
+declare -A SHIPPED=([SEEDS]="0 1" [MAX_NEW_TOKENS]=256 [MAX_MODEL_LENGTHS]=1024 [MAX_SAMPLES]="")
+SMALL_TASKS=(aime24 aime25 amc23) # 30 or 40 problems, which need more seeds
+
+# Into PURPOSE what a profile sets; SMALL are the seeds of the small tasks. The model length is the model's own, since
+# none fits all: some are made for 32768 tokens in all.
+define_profile() {
+    declare -gA PURPOSE=([MAX_SAMPLES]="" [MAX_NEW_TOKENS]=32768 [MAX_MODEL_LENGTHS]="")
+    case $1 in
+        quick) PURPOSE+=([SEEDS]=0 [SMALL]=0-3 [MAX_SAMPLES]=100 [MAX_NEW_TOKENS]=8192) ;;
+        standard) PURPOSE+=([SEEDS]=0-2 [SMALL]=0-9) ;;
+        paper) PURPOSE+=([SEEDS]=0-7 [SMALL]=0-31) ;;
+    esac
+}
+
+apply_profile() {
+    local name
+    PROFILE_SETS=() PROFILE_LEAVES=()
+    [[ -n $PROFILE ]] || return 0
+    check_word PROFILE quick standard paper
+    define_profile "$PROFILE"
+    if is_yours SEEDS; then PROFILE_LEAVES+=(SEEDS TASK_SEEDS); else set_profile_seeds; fi
+    for name in MAX_SAMPLES MAX_NEW_TOKENS MAX_MODEL_LENGTHS; do
+        if is_yours "$name"; then PROFILE_LEAVES+=("$name"); else set_from_profile "$name"; fi
+    done
+}
+
+is_yours() {
+    local -n value=$1
+    [[ -n ${FROM_ENVIRONMENT[$1]+set} || ${value[*]-} != "${SHIPPED[$1]}" ]]
+}
+
+set_from_profile() {
+    PROFILE_SETS+=("$1=${PURPOSE[$1]@Q}")
+    if [[ $1 == MAX_SAMPLES ]]; then printf -v "$1" %s "${PURPOSE[$1]}"; else split_list "$1" "${PURPOSE[$1]}"; fi
+}
+
+# A row of TASK_SEEDS that is there stays.
+set_profile_seeds() {
+    local -n rows=TASK_SEEDS
+    local task name
+    set_from_profile SEEDS
+    for task in "${TASKS[@]}"; do
+        name=$(bare_task "$task")
+        own_seeds "$task"
+        [[ -z $OWN_SEEDS && " ${SMALL_TASKS[*]} " == *" $name "* ]] || continue
+        rows+=(["$name"]=${PURPOSE[SMALL]})
+        PROFILE_SETS+=("TASK_SEEDS[$name]=${PURPOSE[SMALL]}")
+    done
+}
+
+say_profile() {
+    [[ -n $PROFILE ]] || return 0
+    say "PROFILE=$PROFILE sets ${PROFILE_SETS[*]:-nothing}${PROFILE_LEAVES[0]+; as you set them: ${PROFILE_LEAVES[*]}}"
+}
