@@ -88,7 +88,9 @@ class Claims:
             raise RunError(f"cannot make {where}: {error.strerror}; choose another --output_dir or TMPDIR") from error
         self._locks = Locks(self._leash.folder / "held")
         for folder, model in self.sweep.owners.items():
-            manifest.claim(folder, model)
+            if self._locks.acquire(folder) is None:  # whoever holds it writes the same
+                manifest.claim(folder, model)
+                self._locks.release(folder)
 
     def _lock(self, experiment: Experiment, told: bool) -> bool:
         folder = self.sweep.folder_of(experiment)

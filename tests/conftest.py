@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
     from calls import Calls
+    from slurm_site import Site
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,27 @@ def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Calls"]:
 
     with served(Calls(tmp_path_factory.mktemp("server"))) as calls:
         yield calls
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which Slurm's commands reach a fresh four-node cluster on loopback."""
+    from slurm_site import missing, running_cluster
+
+    if lacking := missing():
+        pytest.skip(f"Slurm is not installed here ({', '.join(lacking)}); Debian: slurmctld slurmd slurm-client munge")
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as env:
+        yield env
+
+
+@pytest.fixture
+def site(tmp_path: Path, cluster: dict[str, str]) -> Iterator["Site"]:
+    """A folder from which --slurm submits to that cluster."""
+    from slurm_site import Site
+
+    site = Site(tmp_path, cluster)
+    yield site
+    site.release()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -44,6 +44,7 @@ pretend_gpus() {
 all_nodes() { printf 'node[1-%d]' "$NODES"; }
 
 # KillWait and the intervals are short so that tests are; MinJobAge keeps ended jobs known, as a patient site would.
+# Job numbers of its own: the kernel's groups of processes are named by node and job, whosever cluster it is.
 controller_conf() {
     local me
     me=$(id -un)
@@ -70,6 +71,9 @@ MailProg=/bin/true
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+FirstJobId=$((PORT * 10))
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
 SlurmdParameters=config_overrides
 ReturnToService=2
@@ -92,7 +96,7 @@ node_conf() {
             "$number" "$(hostname -s)" $((PORT + 10 + number)) "$CPUS" "$GPUS"
     done
     printf 'PartitionName=main Nodes=%s Default=YES MaxTime=INFINITE DefMemPerCPU=100 State=UP\n' "$(all_nodes)"
-    printf 'PartitionName=other Nodes=%s MaxTime=INFINITE DefMemPerCPU=100 State=UP\n' "$(all_nodes)"
+    printf 'PartitionName=urgent Nodes=%s PriorityTier=2 MaxTime=INFINITE DefMemPerCPU=100 State=UP\n' "$(all_nodes)"
 }
 
 start_daemons() {

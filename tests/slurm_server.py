@@ -1,13 +1,17 @@
 """A small OpenAI-compatible server whose answers follow from the prompt and the seed alone; it records every request.
 
-python tests/slurm_server.py RECORD [SECONDS]    prints its port; RECORD gets a line (prompt, seed) a completion
+python tests/slurm_server.py RECORD [SECONDS [HOLD]]    prints its port; RECORD gets a line an answer
+
+With HOLD, a model gets so many answers; the others wait until there is a file RECORD.go.
 """
 
 import hashlib
 import json
+import os
 import sys
 import threading
 import time
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LOCK = threading.Lock()
@@ -26,12 +30,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with LOCK:
+            self.server.asked[asked["model"]] += 1
+            held = self.server.hold and self.server.asked[asked["model"]] > self.server.hold
         time.sleep(self.server.seconds)
+        while held and not os.path.exists(f"{self.server.record}.go"):
+            time.sleep(0.1)
         key = json.dumps([asked["prompt"], asked["seed"]])
         digest = hashlib.sha256(key.encode()).digest()
-        text = f"Working it out step by step, the result is \\boxed{{{digest[0] % 12}}}."
+        text = f"Working it out step by step, the result is \\boxed{{{digest[0] % 4}}}."
         with LOCK, open(self.server.record, "a", encoding="utf-8") as stream:
-            stream.write(key + "\n")
+            stream.write(json.dumps([asked["model"], key]) + "\n")
         choice = {"text": text, "finish_reason": "stop", "token_ids": list(digest[:16])}
         usage = {"prompt_tokens": len(asked["prompt"]), "completion_tokens": 16}
         self.answer({"choices": [choice], "usage": usage})
@@ -54,7 +63,8 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     server = Server(("127.0.0.1", 0), Handler)
-    server.record, server.seconds = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    server.record, server.asked = sys.argv[1], Counter()
+    server.seconds, server.hold = float([*sys.argv, 0][2]), int([*sys.argv, 0, 0][3])
     print(server.server_port, flush=True)
     server.serve_forever()
 

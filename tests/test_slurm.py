@@ -1,100 +1,11 @@
-"""--slurm on a real Slurm cluster (tests/slurm_cluster.sh): with the stub for what becomes of jobs, with main.py and a
-small server for whether the results are those of a local run."""
+"""--slurm on a real Slurm cluster (tests/slurm_cluster.sh), with the stub in place of main.py: what becomes of jobs."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
-
-CLUSTER = ROOT / "tests" / "slurm_cluster.sh"
-STUB = ROOT / "tests" / "stubs" / "python"
-MODEL = ROOT / "models" / "SmolLM2-135M-Instruct"
-NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
+from slurm_site import is_done
 
 pytestmark = pytest.mark.slurm
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment in which Slurm's commands reach a fresh four-node cluster."""
-    if missing := [program for program in NEEDED if shutil.which(program) is None]:
-        pytest.skip(f"Slurm is not installed here ({', '.join(missing)}); Debian: slurmctld slurmd slurm-client munge")
-    folder = tmp_path_factory.mktemp("cluster")
-    port = 21000 + os.getpid() % 500 * 20  # of its own, below those that systems hand out
-    env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PORT": str(port)}
-    started = subprocess.run(["bash", CLUSTER, "up", folder], env=env, capture_output=True, text=True, timeout=60)
-    assert started.returncode == 0, started.stderr
-    try:
-        yield {"SLURM_CONF": str(folder / "slurm.conf")}
-    finally:
-        subprocess.run(["bash", CLUSTER, "down", folder], env=env, check=False, timeout=120)
-
-
-class Site:
-    """A working folder and what run_interactive.sh, started there, is told."""
-
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
-        self.folder = folder
-        self.env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ} | env
-        self.env |= {"SETUP": "0", "LOCAL_DIR": str(folder), "STUB_DIR": str(folder), "PYTHON": str(STUB)}
-        self.env |= {"MODELS": "a=./a b=./b c=./c d=./d", "SLURM_WARNING": "70", "SLURM_TIME": "2"}
-
-    def rules(self, **rules: dict) -> None:
-        (self.folder / "rules.json").write_text(json.dumps(rules))
-
-    def command(self, *words: str) -> str:
-        done = subprocess.run(words, env=self.env, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout
-
-    def run(self, *args: str, **env: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            ["bash", ROOT / "run_interactive.sh", *args], env=self.env | env, cwd=self.folder,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
-        )  # fmt: skip
-
-    def slurm(self, *args: str, **env: str) -> str:
-        done = self.run("--slurm", *args, **env)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def states(self) -> dict[str, str]:
-        """The state of every task by its model, from --status."""
-        lines = self.slurm("--status").splitlines()
-        header = next(line for line in lines if line.startswith("job "))
-        state, what = header.index("state"), header.index("what")
-        rows = [line for line in lines[lines.index(header) + 1 :] if line[:1].isdigit() and line[what:].strip()]
-        rows = [line for line in rows if " jobs: " not in line]
-        return {line[what:].split(":")[0].split()[0]: line[state:].split()[0] for line in rows}
-
-    def until(self, holds: Callable[[dict[str, str]], bool], seconds: float = 60) -> dict[str, str]:
-        deadline = time.monotonic() + seconds
-        while not holds(states := self.states()):
-            assert time.monotonic() < deadline, self.run("--slurm", "--status").stdout
-            time.sleep(0.5)
-        return states
-
-    def job(self, number: str) -> str:
-        """The job of a call of the newest submission."""
-        path = max(self.folder.glob("output/logs/slurm/*/jobs.tsv"))
-        return dict(line.split("\t") for line in path.read_text().splitlines())[number]
-
-
-@pytest.fixture
-def site(tmp_path: Path, cluster: dict[str, str]) -> Iterator[Site]:
-    site = Site(tmp_path, cluster)
-    yield site
-    subprocess.run(["scancel", "--user", str(os.getuid())], env=site.env, check=False, timeout=30)
-
-
-def is_done(states: dict[str, str]) -> bool:
-    return set(states.values()) == {"done"}
 
 
 def test_an_array_runs_and_is_analysed_and_then_nothing_is_left_to_submit(site):
@@ -140,11 +51,8 @@ def test_a_warned_task_is_queued_again_and_the_analysis_waits_for_it(site):
     site.rules()
     assert is_done(site.until(is_done, 90))
     for number in ("1", "4"):
-        (record,) = site.folder.glob(f"output/logs/slurm/*/records/{number}")
-        events = [line.split("\t")[1] for line in record.open()]
-        assert events == ["started", "requeued", "started", "ended"]
-    (other,) = site.folder.glob("output/logs/slurm/*/records/2")
-    assert len(other.read_text().splitlines()) == 2
+        assert site.events(number) == ["started", "requeued time limit near", "started", "ended 0"]
+    assert site.events("2") == ["started", "ended 0"]
 
 
 def test_requeues_end_at_their_limit(site):
@@ -165,6 +73,25 @@ def test_cancel_ends_what_was_submitted_and_nothing_else(site):
     assert set(site.until(lambda states: "running" not in states.values()).values()) == {"cancelled"}
     site.command("sleep", "1")
     assert site.command("squeue", "-h", "-o", "%i", "-t", "R").split() == [other]
+
+
+def test_a_task_that_somebody_cancels_is_told_apart_and_submitted_again(site):
+    site.rules(**{"engine/2": {"seconds": 300}})
+    site.slurm()
+    site.until(lambda states: states["b"] == "running")
+    site.command("scancel", site.job("2"))
+    site.until(lambda states: (states["b"], states["analysis"]) == ("cancelled", "done"))
+    site.rules()
+    assert "1 task in 1 job array" in site.slurm()
+    assert is_done(site.until(is_done))
+
+
+def test_a_call_that_is_killed_again_and_again_is_given_up(site):
+    site.rules(**{"engine/1": {"exit": 137, "say": "Killed"}})
+    site.slurm(MODELS="a=./a", SLURM_CPUS="2")
+    site.until(lambda states: states["a"] == "failed", 90)
+    assert site.events("1")[:3] == ["started", "requeued killed", "started"]
+    assert site.events("1")[-1] == "ended 137 killed 3 times; is SLURM_MEM enough?"
 
 
 def test_what_is_queued_is_not_queued_twice(site):
@@ -203,51 +130,3 @@ def test_a_mistake_is_found_before_anything_is_queued(site):
     done = site.run("--slurm")
     assert done.returncode == 2 and "b: demo_arithmetic demo_words: main.py: no such model" in done.stderr
     assert site.command("squeue", "-h") == ""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A fake server's address and the record of what it was asked."""
-    record = tmp_path / "asked"
-    words = [sys.executable, ROOT / "tests" / "slurm_server.py", record, "0.1"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    yield f"http://127.0.0.1:{process.stdout.readline().strip()}", record
-    process.kill()
-
-
-def scores(output: Path) -> dict[str, tuple]:
-    """Per experiment the scores of all its problems."""
-    found = {}
-    for path in output.glob("*/all_experiments_results.json"):
-        for name, one in json.loads(path.read_text())["experiments"].items():
-            found[f"{path.parent.name}/{name}"] = (one["samples"]["problem"], one["samples"]["scores"])
-    return found
-
-
-def test_a_killed_and_resumed_array_gives_a_local_runs_results_and_asks_nothing_twice(site, server):
-    if not (MODEL / "config.json").is_file():
-        pytest.skip("the embedded model is not made; bash tests/run.sh makes it")
-    url, record = server
-    env = {"PYTHON": sys.executable, "BASE_URL": url, "MODELS": " ".join(f"m{n}={MODEL}" for n in range(4))}
-    env |= {
-        "SLURM_TIME": "30",
-        "SLURM_CPUS": "1",
-        "MAX_NUM_SEQUENCES": "2",
-        "EXTRA_ARGS": "--allow_broken --grade_jobs 1",
-    }
-    began = time.monotonic()
-    site.slurm(**env)
-    while not record.exists() or len(record.read_text().splitlines()) < 20:
-        assert time.monotonic() - began < 120
-        time.sleep(0.2)
-    site.command("scancel", "--batch", "--signal=USR1", site.job("1"))
-    site.env |= env
-    site.until(is_done, 300)
-    print(f"4 tasks from submit to report: {time.monotonic() - began:.0f} s")
-    asked = record.read_text().splitlines()
-    local = site.run(**env, OUTPUT_DIR="local")
-    assert local.returncode == 0, local.stderr
-    assert scores(site.folder / "output") == scores(site.folder / "local") and len(scores(site.folder / "local")) == 16
-    needed = len(record.read_text().splitlines()) - len(asked)
-    cut_short = len(asked) - needed
-    assert 0 <= cut_short <= 2 + 8  # the requests that were in flight when the task was stopped, journaled by no one

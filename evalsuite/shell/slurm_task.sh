@@ -7,6 +7,7 @@ source "$ROOT/evalsuite/shell/messages.sh"
 source "$ROOT/evalsuite/shell/jobs.sh"
 source "$ROOT/evalsuite/shell/machine.sh"
 
+KILLS=2 # that a call is forgiven; one that is killed again and again lacks memory, and each start loads the model
 WARNED="interrupted"
 ENGINE_PYTHON="" LOGS=$(cd "$FROZEN/../.." && pwd)
 
@@ -24,15 +25,25 @@ main() {
 
 record() { printf '%s\t%s\t%s\n' "$(date +%s)" "$1" "${2//[[:cntrl:]]/ }" >>"$FROZEN/records/$NUMBER"; }
 
+# --wait: a node that failed cannot give its locks back; they are taken over when they have been still long enough.
 run_task() {
-    local status=0 log
+    local status=0
     if ((${SLURM_RESTART_COUNT:-0} > MAX_REQUEUES)); then end 1 "given up after $MAX_REQUEUES requeues"; fi
     # shellcheck source=/dev/null
     source "$FROZEN/calls/$NUMBER"
     open_log "$MODEL_NAME" "${CALL[@]}"
-    run_logged "$LOG" "${CALL[@]}" --log_dir "$FROZEN/engine/$NUMBER" || status=$?
+    run_logged "$LOG" "${CALL[@]}" --wait --log_dir "$FROZEN/engine/$NUMBER" || status=$?
+    ((status != 137)) || after_kill
     ((status == 0)) || end "$status" "exit code $status: $(last_words)"
     end 0 ""
+}
+
+# SIGKILL: the machine's memory, or somebody.
+after_kill() {
+    local before
+    before=$(grep -c $'\trequeued\tkilled' "$FROZEN/records/$NUMBER" || true)
+    ((before < KILLS)) || end 137 "killed $((before + 1)) times; is SLURM_MEM enough?"
+    queue_again "killed"
 }
 
 # open_log NAME COMMAND...: into LOG the log of this task, with this attempt's machine and command at its end.
@@ -57,10 +68,14 @@ end_interrupted() {
     local state
     state=$(scontrol -o show job "$JOB" 2>/dev/null | grep -o ' JobState=[A-Z_]*' || true)
     [[ ${state#*=} == RUNNING ]] || { record stopped "$WARNED by Slurm" && exit 143; }
-    if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$WARNED; given up after $MAX_REQUEUES requeues"; fi
-    record requeued "$WARNED"
-    say "requeued: $WARNED"
-    scontrol requeue "$JOB" || end 1 "$WARNED; could not be requeued: submit again"
+    queue_again "$WARNED"
+}
+
+queue_again() {
+    if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$1; given up after $MAX_REQUEUES requeues"; fi
+    record requeued "$1"
+    say "requeued: $1"
+    scontrol requeue "$JOB" || end 1 "$1; could not be requeued: submit again"
     exit 0
 }
 
