@@ -14,12 +14,13 @@ SCORES = {step: (RNG.random((3, 60)) < skill).astype(int) for step, skill in SKI
 STEPS = sorted(SKILLS)
 
 
-def write(folder, scores, series="run7", **other):
+def write(folder, scores, series="run7", tasks=("aime24",), **other):
     """A series as the first pass leaves it: every checkpoint has weights, and so a config_id, of its own."""
     for step, runs in scores.items():
         configuration = {"weights": f"{step}"} | other.get("configuration", {})
         more = other | {"configuration": configuration, "series": series, "step": step, "config_id": f"c-{step:08d}"}
-        study.write(folder, f"{series}@{step}", *study.seeds("aime24", *runs.tolist(), **more))
+        found = [one for task in tasks for one in study.seeds(task, *runs.tolist(), **more)]
+        study.write(folder, f"{series}@{step}", *found)
 
 
 @pytest.fixture(scope="module")

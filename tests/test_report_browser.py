@@ -1,58 +1,31 @@
 """Both pages in headless Chromium: quiet, offline, sorted, filtered, hostile text inert, and within reach of all."""
 
-import os
-import shutil
 from pathlib import Path
 
+import browsing
 import pytest
 import report_tree
 
 from evalsuite.report.answers import files
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
 axe_package = pytest.importorskip("axe_playwright_python")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 PAGES = ("report.html", "answers/index.html")
-SCROLL = """async () => { for (let y = 0; y < document.body.scrollHeight; y += 400) { scrollTo(0, y);
- await new Promise((done) => setTimeout(done, 40)); } scrollTo(0, 0); }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium, or set CHROMIUM")
-    with sync_api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
+browser = pytest.fixture(scope="module")(browsing.chromium)
 
 
 @pytest.fixture
 def opened(browser):
-    """Opens a page of the report; at the end of the test nothing may have been said, asked for or popped up."""
-    noise, contexts = [], []
+    """Opens a page of the report."""
+    with browsing.quiet(browser) as visit:
 
-    def visit(name, scheme="light", width=1280, height=900, **options):
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("console", lambda message: noise.append(message.text))
-        page.on("pageerror", lambda error: noise.append(str(error)))
-        page.on("dialog", lambda dialog: noise.append(dialog.message))
-        page.on("request", lambda one: None if one.url.startswith(("file:", "data:")) else noise.append(one.url))
-        path, _, fragment = name.partition("#")
-        page.goto((report_tree.report() / path).as_uri() + (f"#{fragment}" if fragment else ""))
-        page.wait_for_selector(".problem" if "answers" in name else "[data-key=dots] svg")
-        return page
+        def visited(name, scheme="light", width=1280, height=900, **options):
+            path, _, fragment = name.partition("#")
+            page = visit(report_tree.report() / path, fragment, scheme, width, height, **options)
+            page.wait_for_selector(".problem" if "answers" in name else "[data-key=dots] svg")
+            return page
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert noise == []
+        yield visited
 
 
 def texts(page, selector):
@@ -77,7 +50,7 @@ def settle(page, before):
 @pytest.mark.parametrize("width", [390, 1280])
 def test_every_figure_is_drawn_and_nothing_is_wider_than_the_window(opened, scheme, width):
     page = opened("report.html", scheme, width)
-    page.evaluate(SCROLL)
+    page.evaluate(browsing.SCROLL)
     drawn = page.locator("figure .plot[role=img]")
     assert drawn.count() == page.locator("figure").count() == 12
     assert all(label for label in drawn.evaluate_all("all => all.map((one) => one.ariaLabel)"))
@@ -254,7 +227,7 @@ def test_axe_finds_nothing_serious(opened, name, scheme):
     if "answers" in name:
         page.locator("button.chip").first.click()
         page.wait_for_selector(".response > .words")
-    page.evaluate(SCROLL)
+    page.evaluate(browsing.SCROLL)
     page.evaluate((Path(axe_package.__file__).parent / "axe.min.js").read_text())
     found = page.evaluate("axe.run()")["violations"]
     assert [(one["id"], one["nodes"][0]["target"]) for one in found if one["impact"] in ("serious", "critical")] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 from evalsuite.files import replacing
 
 NAME = "report.zip"
-ALWAYS = ("report.html", "model_comparison.csv", "comparison_results.json", "references.csv")
+ALWAYS = ("report.html", "model_comparison.csv", "series_analysis.csv", "comparison_results.json", "references.csv")
 FOLDERS = ("answers", "figures", "tables")
 PER_MODEL = ("seed_analysis.csv", "config_analysis.csv")  # disagreements.csv holds ends of responses, private ones too
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from evalsuite.files import printable
-from evalsuite.report.load import Entry, Study
+from evalsuite.report.load import Entry, Study, number
 from evalsuite.report.private import is_private
 from evalsuite.report.sentences import leading
+from evalsuite.report.series import chart_lines
 from evalsuite.summary.standings import settling
 
 PAIR = ("difference", "ci_low", "ci_high", "p_value", "p_holm", "minimum_detectable_effect", "verdict_new_problems",
@@ -38,6 +39,7 @@ def chart_data(study: Study, answered: set[str]) -> dict[str, Any]:
             [_pair(row, labels) for row in study.pairs.get(task, []) if {row["a"], row["b"]} <= set(labels)]
             for task in tasks
         ],
+        "series": chart_lines(study),
     }  # fmt: skip
 
 
@@ -91,14 +93,3 @@ def _pair(row: dict[str, Any], labels: list[str]) -> list[Any]:
 
 def _rounded(values: list[float] | None) -> list[int] | None:
     return [round(value) for value in values] if values else None
-
-
-def number(value: Any) -> float | None:
-    """A number to five digits; None where there is none.
-
-    >>> number(0.123456789), number(float("nan")), number(None)
-    (0.12346, None, None)
-    """
-    if not isinstance(value, (int, float)) or value != value:
-        return None
-    return float(f"{value:.5g}")

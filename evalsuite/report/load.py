@@ -55,6 +55,7 @@ class Study:
     overall: list[dict[str, Any]] = field(default_factory=list)
     overall_pairs: list[dict[str, Any]] = field(default_factory=list)
     references: list[dict[str, Any]] = field(default_factory=list)
+    series: list[dict[str, Any]] = field(default_factory=list)  # of checkpoints, as the summary has them
     task_cautions: dict[str, list[str]] = field(default_factory=dict)
     baseline: str | None = None
     alpha: float = 0.05
@@ -131,6 +132,7 @@ def _compared(comparison: dict[str, Any], primary: dict[str, str]) -> dict[str, 
             cautions.setdefault(one["task"], []).append(one["warning"])
     named = {"overall": "overall", "overall_pairs": "overall_comparisons", "references": "references"}
     lists = {name: [known(row) for row in comparison.get(key, [])] for name, key in named.items()}
+    lists["series"] = [line | {"steps": [known(row) for row in line["steps"]]} for line in comparison.get("series", [])]
     return {"pairs": pairs, "task_cautions": cautions, "baseline": comparison.get("baseline"),
             "alpha": comparison.get("alpha", 0.05), "compared": bool(comparison)} | lists  # fmt: skip
 
@@ -200,3 +202,14 @@ def known(row: dict[str, Any]) -> dict[str, Any]:
     {'p_value': nan, 'a': 'x'}
     """
     return {key: NAN if value is None else value for key, value in row.items()}
+
+
+def number(value: Any) -> float | None:
+    """A number to five digits; None where there is none.
+
+    >>> number(0.123456789), number(float("nan")), number(None)
+    (0.12346, None, None)
+    """
+    if not isinstance(value, (int, float)) or value != value:
+        return None
+    return float(f"{value:.5g}")

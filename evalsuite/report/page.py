@@ -12,10 +12,12 @@ from evalsuite.report.deciding import deciding
 from evalsuite.report.load import Study
 from evalsuite.report.private import is_private
 from evalsuite.report.sentences import headline, leading, task_line
+from evalsuite.report.series import by_series
 from evalsuite.report.table import result_table
+from evalsuite.summary.series_table import shown
 
-SCRIPTS = ("base.js", "plots.js", "dots.js", "pairs.js", "curves.js", "lengths.js", "rates.js", "heat.js", "tables.js",
-           "report.js")  # fmt: skip
+SCRIPTS = ("base.js", "plots.js", "dots.js", "series.js", "pairs.js", "curves.js", "lengths.js", "rates.js", "heat.js",
+           "tables.js", "report.js")  # fmt: skip
 
 
 def write_page(study: Study, answered: set[str], remarks: list[str]) -> Path:
@@ -41,6 +43,8 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
         headline=headline(study),
         task_lines=[(task, task_line(study, task)) for task in study.tasks],
         table=result_table(study),
+        series=by_series(study),
+        shown=shown,
         several={task for task in study.tasks if len(study.of(task)) > 1},
         deciding={task: deciding(study, task) for task in study.tasks},
         leads={task: leading(study, task) for task in study.tasks},

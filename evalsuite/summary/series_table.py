@@ -61,10 +61,11 @@ def glance(line: Line) -> list[list[str]]:
     """The rows of the screen: all, or the first, the best, the last, and some between, evenly spread."""
     found, last = rows_of(line), len(line.entries) - 1
     kept = {round(at * last / (GLANCE - 2)) for at in range(GLANCE - 1)} | {line.best}
-    return [_shown(found[at]) for at in (sorted(kept) if last >= GLANCE else range(last + 1))]
+    return [shown(found[at]) for at in (sorted(kept) if last >= GLANCE else range(last + 1))]
 
 
-def _shown(row: dict[str, Any]) -> list[str]:
+def shown(row: dict[str, Any]) -> list[str]:
+    """A checkpoint's row as text: step, seeds, mean, ±, interval, tokens, cut off, points above both ends, remarks."""
     numbers = percent(row["mean_accuracy"]), percent(row["std_accuracy"]), interval(row)
     gaps = [_gap(row, end) + "*" * _holds(row, end) for end in ENDS]
     cut, remarks = percent(row["truncated_rate"]), ["best"] * row["best"] + ["provisional"] * row["provisional"]

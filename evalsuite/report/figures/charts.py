@@ -16,6 +16,7 @@ from evalsuite.report.figures.look import (
     THIRD,
     WIDTH,
     WRONG,
+    column,
     legend,
     percents,
     rows,
@@ -34,7 +35,7 @@ def dots(data: dict, task: int) -> Figure | None:
         return None
     figure, axes = rows([data["labels"][one["m"]] for one in entries], 0.2)
     leads = np.array([one["lead"] or len(entries) == 1 for one in entries])
-    mean, low, high, sd = (_column(entries, key) for key in ("mean", "lo", "hi", "sd"))
+    mean, low, high, sd = (column(entries, key) for key in ("mean", "lo", "hi", "sd"))
     for chosen, colour in ((leads, RIGHT), (~leads, REST)):
         at = np.flatnonzero(chosen)
         ends = np.maximum([(mean - low)[at], (high - mean)[at]], 0)
@@ -181,10 +182,6 @@ CHARTS = {"dots": dots, "pairs": pairs, "curves": curves, "lengths": lengths, "r
 
 def _of(data: dict, task: int) -> list[dict]:
     return [one for one in data["entries"] if one["t"] == task]
-
-
-def _column(entries: list[dict], key: str) -> np.ndarray:
-    return np.array([np.nan if one[key] is None else one[key] for one in entries], dtype=float)
 
 
 def _half(axes) -> Affine2D:

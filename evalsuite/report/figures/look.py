@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,13 +33,18 @@ def rows(labels: list[str], more: float = 0.0, row: float = ROW) -> tuple[Figure
     return figure, axes
 
 
-def short(label: str) -> str:
+def column(entries: list[dict], key: str) -> np.ndarray:
+    """The values of one key, NaN where unknown."""
+    return np.array([np.nan if one[key] is None else one[key] for one in entries], dtype=float)
+
+
+def short(label: str, most: int = NAME) -> str:
     """A name that leaves room for the plot.
 
     >>> short("a" * 40)
     'aaaaaaaaaaaaaaaaaaaaaaaaa…'
     """
-    return label if len(label) <= NAME else f"{label[: NAME - 1]}…"
+    return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def percents(axes: Axes, axis: str = "x", digits: int = 0) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import warnings
+from typing import TYPE_CHECKING
 
 import matplotlib
 
@@ -10,11 +11,16 @@ from evalsuite.files import replacing
 from evalsuite.report.data import chart_data
 from evalsuite.report.figures.look import RC
 from evalsuite.report.load import Study
+from evalsuite.report.series import lines
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_figures(study: Study) -> int:
     """Write all charts that have something to show; returns how many."""
     from evalsuite.report.figures.charts import CHARTS
+    from evalsuite.report.figures.series import by_step
 
     data = chart_data(study, set())
     written = 0
@@ -22,10 +28,9 @@ def write_figures(study: Study) -> int:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in a script that the font lacks
         for task, name in enumerate(names(study.tasks)):
             for kind, chart in CHARTS.items():
-                figure = chart(data, task)
-                if figure is not None:
-                    _save(figure, study, f"{kind}_{name}")
-                    written += 1
+                written += _save(chart(data, task), study, f"{kind}_{name}")
+        for line, name in zip(data["series"], names([line.name for line in lines(study)]), strict=True):
+            written += _save(by_step(data, line), study, f"series_{name}")
     return written
 
 
@@ -43,7 +48,10 @@ def names(tasks: list[str]) -> list[str]:
     return found
 
 
-def _save(figure, study: Study, name: str) -> None:
+def _save(figure: "Figure | None", study: Study, name: str) -> bool:
+    if figure is None:
+        return False
     for kind, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
         with replacing(study.folder / "figures" / f"{name}.{kind}", "wb", sync=False) as stream:
             figure.savefig(stream, format=kind, metadata=metadata)
+    return True

@@ -94,7 +94,7 @@ function draw(figure) {
   if (!width || figure.element.classList.contains("hidden")) return;
   const entries = entriesOf(figure.task);
   const made = entries.length
-    ? DIALECT[figure.kind](entries, width, figure.task)
+    ? DIALECT[figure.kind](entries, width, figure.task, figure.line)
     : nothing("No model of this task is chosen.");
   figure.chart?.dispose();
   figure.chart = null;
@@ -130,6 +130,7 @@ function startFigures() {
       element,
       kind: element.dataset.kind,
       task: Number(element.dataset.task),
+      line: Number(element.dataset.line),
       near: false,
       chart: null,
       width: 0,

@@ -6,6 +6,12 @@ const KEYS = {
     ["bar", "accent", "± one standard deviation of re-running"],
     ["line", "accent", "95 % interval for problems like these"],
   ],
+  series: [
+    ["dot", "accent", "mean of a checkpoint; ringed: the best"],
+    ["point", "fg", "a seed"],
+    ["bar", "accent", "± one standard deviation of re-running"],
+    ["line", "accent", "95 % interval for problems like these"],
+  ],
   pairs: [
     ["bar", "accent", "row better than column"],
     ["bar", "minus", "row worse"],
@@ -98,7 +104,8 @@ function startPrinting() {
 }
 
 for (const [kind, parts] of Object.entries(KEYS)) {
-  $(`[data-key="${kind}"]`).append(...parts.map(([sign, tone, words]) => el("span", {}, keySign(sign, tone), words)));
+  for (const place of $$(`[data-key="${kind}"]`))
+    place.append(...parts.map(([sign, tone, words]) => el("span", {}, keySign(sign, tone), words)));
 }
 const LARGE = 150; // models by tasks: above it the page begins with one task, for all would be a hundred screens long
 if (D.entries.length > LARGE) $("#task").value = "0";
