@@ -39,10 +39,11 @@ def grade(job: GradeJob) -> Graded:
     if not asked:
         raise RunError("there is no completion to grade")
     leftovers.remove(job.folder, before)
-    pipeline = _evaluate(job, completions, set(asked))
+    pipeline, total = _evaluate(job, completions, set(asked))
     warnings = _judge(pipeline, job)
     results, details = _save(pipeline, job.folder)
     value = _manifest(job, pipeline, journal, [completions[key] for key in asked], results, details, before)
+    value["problems_total"] = total
     journal.pack()
     manifest.write(job.folder, value)
     warnings += pushing.push(job, pipeline.evaluation_tracker, results, details)
@@ -69,9 +70,10 @@ def _judge(pipeline: Pipeline, job: GradeJob) -> list[str]:
     return []
 
 
-def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> Pipeline:
+def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> tuple[Pipeline, int]:
+    """The pipeline after its run, and how many problems the task has in all."""
     registry.install(job.table_path, job.data_dir)
-    _only(asked)
+    counted = _only(asked)
     model = JournalModel(config_of(job.manifest), completions, {prompt.problem: prompt for prompt in job.prompts})
     parameters = PipelineParameters(launcher_type=ParallelismManager.NONE, bootstrap_iters=1000)
     tracker = EvaluationTracker(output_dir=str(job.folder), save_details=True)
@@ -80,7 +82,7 @@ def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]
         metrics.set_runner(patiently(bounded))
         pipeline.evaluate()
     _drop_copies(pipeline, job.spec)
-    return pipeline
+    return pipeline, counted[-1]
 
 
 def _drop_copies(pipeline: Pipeline, spec: str) -> None:
@@ -92,14 +94,18 @@ def _drop_copies(pipeline: Pipeline, spec: str) -> None:
             response.text_post_processed = None
 
 
-def _only(asked: set[str]) -> None:
-    """Have tasks give the problems that were asked and answered, and no others."""
+def _only(asked: set[str]) -> list[int]:
+    """Have tasks give the problems that were asked and answered, and no others; counts them all, once they are read."""
     original = LightevalTask.get_docs
+    counted: list[int] = []
 
     def get_docs(task: LightevalTask, max_samples: int | None = None) -> list[Any]:
-        return [doc for doc in original(task, max_samples) if doc.specific["problem"] in asked]
+        docs = original(task, max_samples)
+        counted.append(len(docs))
+        return [doc for doc in docs if doc.specific["problem"] in asked]
 
     LightevalTask.get_docs = get_docs
+    return counted
 
 
 def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:

@@ -6,6 +6,7 @@ from typing import Any
 from evalsuite.report.load import Entry, Study
 from evalsuite.report.sentences import leading
 from evalsuite.summary.cells import Footnotes, interval, percent, span
+from evalsuite.summary.words import coverage
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def _marks(notes: Footnotes, lines: list[str]) -> tuple[str, ...]:
 
 def _measured(study: Study, task: str) -> str:
     entries = study.of(task)
-    problems = sorted({entry.row["n_problems"] for entry in entries})
-    count = str(problems[0]) if problems[0] == problems[-1] else f"{problems[0]} to {problems[-1]}"
+    count = coverage(entry.row for entry in entries)
     return f"{count} problems" if _shared_metric(study) else f"{count} problems, {study.primary[task]}"
 
 
@@ -82,7 +82,7 @@ def _cell(entry: Entry, bold: bool, notes: Footnotes, study: Study) -> ResultCel
         cautions.append(f"by {row['metric']}, for it has no {study.primary[entry.task]}")
     if not row["n_seeds"]:
         return ResultCell(title="no whole seed yet", marks=_marks(notes, cautions))
-    seeds = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] > 1)}, {row['n_problems']} problems"
+    seeds = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] > 1)}, {coverage([row])} problems"
     return ResultCell(
         mean=percent(row["mean_accuracy"]),
         deviation=percent(row["std_accuracy"]),

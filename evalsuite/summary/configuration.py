@@ -19,7 +19,7 @@ from evalsuite.summary.read import Run
 SEED_COLUMNS = (
     "model", "task", "config_id", "temperature", "top_p", "max_new_tokens", "metric", "seed", "n_samples", "accuracy",
     "stderr", "mean_output_tokens", "median_output_tokens", "truncated_rate", "no_answer_rate",
-    "wilson_low", "wilson_high", "status", "series", "step",
+    "wilson_low", "wilson_high", "status", "series", "step", "problems_total",
 )  # fmt: skip
 CONFIG_COLUMNS = (
     "model", "task", "config_id", "differs_in", "temperature", "top_p", "max_new_tokens", "metric", "n_seeds",
@@ -27,7 +27,7 @@ CONFIG_COLUMNS = (
     "ci_low", "ci_high", "pass@k", "maj@k", "mean_output_tokens", "median_output_tokens", "mean_output_tokens_correct",
     "mean_output_tokens_wrong", "truncated_rate", "no_answer_rate", "pass^k", "p95_output_tokens",
     "accuracy_untruncated", "wilson_low", "wilson_high", "bootstrap_low", "bootstrap_high", "variance_between_problems",
-    "variance_within_problems", "provisional", "notes", "series", "step",
+    "variance_within_problems", "provisional", "notes", "series", "step", "problems_total",
 )  # fmt: skip
 PER_K = ("pass@k", "maj@k", "pass^k")  # each stands for a family of columns: pass@1, pass@2, pass@4, ...
 SETTINGS = ("temperature", "top_p", "max_new_tokens")
@@ -51,6 +51,7 @@ def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dic
         "wilson_low": float(low),
         "wilson_high": float(high),
         "status": run.status,
+        "problems_total": run.total,
     }
 
 
@@ -72,7 +73,11 @@ def config_row(
     row |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
     row |= _per_k(scores, grid.answers(metric), seeds)
     row |= _lengths(scores, grid, metric)
-    row |= {"provisional": grid.provisional, "notes": "; ".join(reasons(grid, metric, scores))}
+    row |= {
+        "provisional": grid.provisional,
+        "problems_total": grid.total,
+        "notes": "; ".join(reasons(grid, metric, scores)),
+    }
     return row, draws
 
 
@@ -83,6 +88,7 @@ def reasons(grid: Grid, metric: str, scores: NDArray[np.float64]) -> list[str]:
     found = ["no whole seed yet"] if not k.size else []
     found += ["one seed: its noise is unknown"] if k.size and k.max() == 1 else []
     found += ["one problem: nothing is known of others"] if k.size == 1 else []
+    found += [f"{k.size} of the task's {grid.total} problems"] if k.size < (grid.total or 0) else []
     found += ["all problems alike: the t interval has no width, read Wilson's"] if clustered_stderr(scores) == 0 else []
     found += ["scores between 0 and 1: no pass@k, pass^k, maj@k, Wilson interval"] if not is_binary(scores) else []
     found += ["answers not recorded: no maj@k"] if k.size and grid.answers(metric) is None else []

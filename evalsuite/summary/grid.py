@@ -39,6 +39,11 @@ class Grid:
         """Whether seeds are still to come, or one was left out as unfinished."""
         return bool(self.partial) or any(run.provisional for run in self.runs)
 
+    @property
+    def total(self) -> int | None:
+        """Problems that the task has; None where nobody says."""
+        return max((run.total for run in [*self.runs, *self.partial] if run.total is not None), default=None)
+
     def circumstances(self) -> list[dict[str, Any]]:
         """What should not change a result, for each run: GPUs, versions, and the batch sizes."""
         batching = [{key: run.configuration.get(key) for key in BATCHING} for run in self.runs]

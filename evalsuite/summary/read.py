@@ -36,6 +36,7 @@ class Run:
     no_answer: dict[str, NDArray[np.float64]]  # by metric, where it is known
     series: str | None = None  # of checkpoints, and this one's step
     step: int | None = None
+    total: int | None = None  # problems that the task has, where it is known
 
     @property
     def whole(self) -> bool:
@@ -97,7 +98,8 @@ def _run(name: str, experiment: dict[str, Any]) -> Run:
         circumstances=experiment.get("circumstances") or {},
         status=status,
         provisional=bool(experiment.get("provisional")) or status != WHOLE,
-        asked=experiment.get("problems_asked") if isinstance(experiment.get("problems_asked"), int) else None,
+        asked=_count(experiment.get("problems_asked")),
+        total=_count(experiment.get("problems_total")),
         problems=_keys(samples["problem"], samples.get("id"), f"{experiment['task']} {experiment.get('config_id')}"),
         scores={metric: scores[metric] for metric in metrics},
         answers={metric: found for metric, found in answers.items() if found is not None},
@@ -106,6 +108,10 @@ def _run(name: str, experiment: dict[str, Any]) -> Run:
         no_answer=_silences(samples, metrics, answers, count),
         **_checkpoint(experiment),
     )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _checkpoint(experiment: dict[str, Any]) -> dict[str, Any]:

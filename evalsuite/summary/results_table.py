@@ -6,7 +6,7 @@ from evalsuite.summary.entries import Entry
 from evalsuite.summary.gather import Summary
 from evalsuite.summary.references import Reference
 from evalsuite.summary.standings import LEADING, standings
-from evalsuite.summary.words import conditions, natural
+from evalsuite.summary.words import conditions, coverage, natural
 
 
 def results_table(summary: Summary) -> Table:
@@ -84,5 +84,5 @@ def _source(reference: Reference) -> str:
     return f"Published, not paired with ours and not tested{': ' * bool(parts)}{parts}."
 
 
-def _problems(summary: Summary, task: str) -> int:
-    return max(summary.row(entry)["n_problems"] for entry in summary.peers(task))
+def _problems(summary: Summary, task: str) -> str:
+    return coverage(summary.row(entry) for entry in summary.peers(task))

@@ -14,6 +14,7 @@ from evalsuite.summary.series import Line
 from evalsuite.summary.series_rows import family, sentences, title
 from evalsuite.summary.series_table import glance
 from evalsuite.summary.standings import findings, standings
+from evalsuite.summary.words import coverage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,8 +117,7 @@ def _name(label: str, room: int, indent: int = 2) -> str:
 
 def _section(summary: Summary, task: str) -> str:
     """A task, its number of problems, and its metric where not all show the same."""
-    sizes = sorted({summary.row(entry)["n_problems"] for entry in summary.peers(task)})
-    counted = f"{sizes[-1]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    counted = coverage(summary.row(entry) for entry in summary.peers(task))
     mixed = len({summary.primary(task) for task in summary.tasks}) > 1
     return f"{task} ({counted}{f', {summary.primary(task)}' * mixed})"
 

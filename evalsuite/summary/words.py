@@ -137,6 +137,21 @@ def mixed(configurations: list[dict[str, Any]], keys: Iterable[str] | None = Non
     ]
 
 
+def coverage(rows: Iterable[dict[str, Any]]) -> str:
+    """How many problems the rows of one task cover, and of how many where the task has more.
+
+    >>> coverage([{"n_problems": 50, "problems_total": 500}, {"n_problems": 500, "problems_total": 500}])
+    '50 to 500'
+    >>> coverage([{"n_problems": 50, "problems_total": 500}])
+    '50 of 500'
+    """
+    rows = list(rows)
+    sizes = sorted({row["n_problems"] for row in rows})
+    total = max((row.get("problems_total") or 0 for row in rows), default=0)
+    counted = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f"{counted} of {total}" if total > sizes[-1] else counted
+
+
 def some(values: Iterable[Any], most: int = 4) -> str:
     """The first few, and how many more.
 

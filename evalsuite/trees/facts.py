@@ -115,7 +115,7 @@ def doubts(samples: Samples, reported: dict[str, float]) -> list[str]:
     return lines
 
 
-def render(facts: Facts, results: dict[str, Any], samples: Samples, asked: int | None) -> str:
+def render(facts: Facts, results: dict[str, Any], samples: Samples, asked: int | None, total: int | None) -> str:
     """An experiment as JSON on one line, without the brace and the first keys, which depend on its neighbours."""
     columns = {
         "id": samples.id, "problem": samples.problem, "scores": samples.scores, "output_tokens": samples.output_tokens,
@@ -126,6 +126,7 @@ def render(facts: Facts, results: dict[str, Any], samples: Samples, asked: int |
         "series": facts.series, "step": facts.step, "task": facts.task, "seed": facts.seed,
         "config_id": facts.config_id, "status": facts.status, "source": facts.source, "date": facts.date,
         "configuration": facts.configuration, "circumstances": facts.circumstances, "problems_asked": asked,
+        "problems_total": total,
         "results": results, "samples": columns, "disagreements": samples.disagreements,
     }  # fmt: skip
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))[1:]

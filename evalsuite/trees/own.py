@@ -28,8 +28,9 @@ def read_own(source: Source, count_tokens: CountTokens | None = None) -> Record:
     identity["warnings"] = [*_fill_problems(samples, manifest), *_losses(manifest), *_changes(manifest)]
     reported, bad = _reported(source, manifest, files)
     found = Measured(
-        samples, _metrics(manifest, reported), reported, _total(manifest, "generation_seconds"), _asked(manifest)
-    )
+        samples, _metrics(manifest, reported), reported, _total(manifest, "generation_seconds"), _asked(manifest),
+        integer(manifest.get("problems_total")),
+    )  # fmt: skip
     return record(identity, found, files, bad)
 
 

@@ -73,6 +73,7 @@ class Measured:
     reported: dict[str, float]
     seconds: float | None
     asked: int | None
+    total: int | None = None  # problems that the task has
 
 
 def record(identity: dict[str, Any], found: Measured, files: dict[str, Stamp], bad: tuple[Bad, ...] = ()) -> Record:
@@ -90,5 +91,5 @@ def record(identity: dict[str, Any], found: Measured, files: dict[str, Stamp], b
     )
     metrics = order_metrics(samples, found.metrics)
     results = summary(samples, metrics, found.reported, found.seconds)
-    body = render(facts, results, samples, found.asked)
+    body = render(facts, results, samples, found.asked, found.total)
     return Record(facts, body.encode("utf-8", "backslashreplace"), files, bad)

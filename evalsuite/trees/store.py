@@ -19,7 +19,7 @@ from evalsuite.trees.safe import Stamp, Unreadable, stamp
 
 RESULTS = "all_experiments_results.json"
 INDEX = ".all_experiments_results.index"
-FORMAT = f"2 {__version__}"  # 2: with series and step
+FORMAT = f"3 {__version__}"  # 2: with series and step; 3: with problems_total
 
 
 @dataclass(frozen=True)
