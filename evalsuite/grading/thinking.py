@@ -15,6 +15,7 @@ _OPENED = re.compile(rf"({_OPENING.pattern})\s*\Z", re.IGNORECASE)
 _LONGEST_END = 200  # characters of a prompt in which an opening tag at its end is looked for
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_UNMARKED = re.compile(r"\Aanalysis(?=[A-Z])")  # channels of a server that leaves special tokens out of its text
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>\s*(?:user|system)|<\|start_header_id\|>\s*(?:user|system)|<start_of_turn>\s*user|<\|user\|>"
     r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User):|\n[ \t]{0,8}\n(?:Question|Q):"
@@ -78,8 +79,14 @@ def _closes_first(response: str) -> bool:
 
 
 def _final_channel(text: str) -> str:
-    """With gpt-oss channels only what stands in the last final channel; nothing when there is none."""
+    """With gpt-oss channels only what stands in the last final channel; nothing when there is none.
+
+    >>> _final_channel("analysisIs it 4?assistantfinalIt is 5."), _final_channel("analysisIs it 4?")
+    ('It is 5.', '')
+    """
     channels = list(_CHANNEL.finditer(text))
+    if not channels and _UNMARKED.match(text):
+        return text.partition("assistantfinal")[2]
     if not channels:
         return text
     for channel in reversed(channels):
