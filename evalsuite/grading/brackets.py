@@ -135,6 +135,9 @@ class Brackets:
             if token[0] == "endenv" and token[1].rstrip("*") == name:
                 self.next()
                 break
+            if name == "cases" and not row[:-1] and token[0] in ("text", "word") and token[1] in ("if", "when", "for"):
+                self.next()
+                continue
             if token in (("op", "&"), ("op", "\\\\"), ("op", ","), ("cmd", "hline"), ("op", ".")):
                 self.next()
                 if token[1] == "\\\\":

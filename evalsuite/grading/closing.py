@@ -11,7 +11,7 @@ from evalsuite.grading.units import MULTIPLIERS, is_unit
 from evalsuite.grading.words import FUNCTIONS, GREEK, splits_into_letters
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/^])(?<![\d] )[-+−]?\s?(?:[$€£]\s?)?"
+    r"(?<![\w.,/^])(?<![\d] )(?:[-+−]|negative\b)?\s?(?:[$€£]\s?)?"
     r"(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d{1,3}(?: \d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
     r"(?:\s?/\s?\d+(?:\.\d+)?|\s\d+/\d+)?(?:\s?[½¼¾⅓⅔⅛])?(?:\s?(?:%|\\%|percent\b|degrees\b|°))?(?![A-Za-z_]*\^)"
 )
@@ -31,6 +31,7 @@ _AFTER_VERB = re.compile(
     r"(?:\s+(?:at|in|on|exactly|about|approximately|just))?)\s+"
 )
 _RESTATED = re.compile(r"(?<=\w),?\s+i\.\s?e\.,?\s")  # the same once more, perhaps in another unit
+_ASIDE = re.compile(r"(?<=\w)\s+\((?=[^()]*[A-Za-z]{3})[^()]*\)\s*$")
 _EXPONENT = re.compile(r"\$\s*\^\s*[{\d\\]")  # cm$^2$
 _AGREES = re.compile(r"[\s*]*(yes|no)\b(?=[*]*[,.;:]|[*\s]*$)", re.IGNORECASE)
 _BARE_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}(?![A-Za-z])")
@@ -53,7 +54,7 @@ def closing_result(text: str, found: type):
 
 def _result(said: str) -> tuple[str, str] | None:
     """What a sentence ends in: a number it concludes with, else its last mathematics, else its last number."""
-    said = _RESTATED.split(said)[0]
+    said = _RESTATED.split(_ASIDE.sub("", said))[0]
     spans = [span for span in math_spans(said) if not _EXPONENT.match(said[span[0] : span[1]])]
     masked = "".join(
         " " if any(one <= index < two for one, two in spans) else letter for index, letter in enumerate(said)

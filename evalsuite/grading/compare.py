@@ -1,5 +1,6 @@
 """Compare two trees: numbers with numbers, lists with lists, sets with inequalities, equations with equations."""
 
+import itertools
 from fractions import Fraction
 
 from evalsuite.grading.ellipsis import same_written_out
@@ -15,6 +16,7 @@ from evalsuite.grading.words import GREEK
 Node = tuple
 _RUNNING = frozenset("kmnlptsjqr")
 UNIT_VECTORS = ("uniti", "unitj", "unitk")
+_MOST_CONSTANTS = 3
 _SETS = frozenset(("ival", "setop", "set", "build", "rel"))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -27,15 +29,39 @@ def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
 def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
     r"""`\pi/6 + k\pi` and `\pi/6 + n\pi`: a letter that runs through whole numbers may be another."""
     ours, theirs = _free_letters(gold), _free_letters(answer)
+    constants = sorted(name for name in ours if name.startswith("C_"))
+    if len(constants) > 1:
+        return _same_constants(gold, answer, constants, sorted(theirs - (ours - set(constants))), tolerance)
     only, other = ours - theirs, theirs - ours
     if len(only) != 1 or len(other) != 1:
         return False
     declared = declared_letters(gold) | declared_letters(answer)
     periodic = mentions(gold, ("con", "pi")) and mentions(answer, ("con", "pi"))
-    constant = bool(only | other & {"C", "c"}) and only | other <= {"C", "c", "K", "k"}  # of an integral
+    constant = only | other == {"C", "c"} or (only == {"C"} and other <= {"K", "k"} and _added(gold) and _added(answer))
     if not constant and not (periodic and only | other <= _RUNNING) and not (only | other) & declared:
         return False
     return _same(gold, substituted(answer, ("sym", *other), ("sym", *only)), tolerance)
+
+
+def _same_constants(gold: Node, answer: Node, ours: list[str], theirs: list[str], tolerance: float | None) -> bool:
+    """The constants of a differential equation, C_1 and C_2, may have any names."""
+    if len(ours) != len(theirs) or len(ours) > _MOST_CONSTANTS:
+        return False
+    for order in itertools.permutations(range(len(ours))):
+        renamed = answer
+        for name, place in zip(theirs, order, strict=True):
+            renamed = substituted(renamed, ("sym", name), ("sym", f"{place}:"))
+        for place, name in enumerate(ours):
+            renamed = substituted(renamed, ("sym", f"{place}:"), ("sym", name))
+        if _same(gold, renamed, tolerance):
+            return True
+    return False
+
+
+def _added(node: Node) -> bool:
+    """Whether a constant of integration is a term of its own."""
+    node = reduced(node)
+    return node[0] == "add" and any(("sym", name) in node[1] for name in "CKk")
 
 
 def _free_letters(node: Node) -> frozenset[str]:

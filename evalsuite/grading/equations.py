@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from evalsuite.grading.arithmetic import Undecidable, close, quotient
 from evalsuite.grading.evaluate import POINTS, letters, substituted, value
+from evalsuite.grading.reduce import is_name
 from evalsuite.grading.scalars import same_scalar
 
 Node = tuple
@@ -64,9 +65,11 @@ def same_written_equation(gold: Node, answer: Node) -> bool:
 
 
 def _is_quantity(node: Node, answered: bool) -> bool:
-    """`cos A` or `|z|` before an equals sign was asked for; in an answer also `m + n`: a line as a gold."""
+    """`cos A`, `|z|` or `m/n` before an equals sign was asked for; in an answer also `m + n`: a line as a gold."""
     if node[0] == "add" and answered:
         return all(part[0] == "sym" for part in node[1])
+    if node[0] == "mul" and len(node[1]) == 2 and node[1][1][0] == "inv":
+        return all(is_name(part) and letters(part) for part in (node[1][0], node[1][1][1]))
     return node[0] == "fn" and node[1] in _QUANTITIES
 
 

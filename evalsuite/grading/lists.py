@@ -58,12 +58,21 @@ def _by_name(ones: list[Node], twos: list[Node], same: Same) -> bool:
     left, right = [head(one) for one in ones], [head(two) for two in twos]
     if all(left) and len(set(left)) == len(left) > 1 and set(left) == set(right):
         return all(same(one, twos[right.index(name)]) for name, one in zip(left, ones, strict=True))
+    counted, others = _things(ones), _things(twos)
+    if counted and set(counted) == set(others):
+        return all(same(one, twos[others.index(name)]) for name, one in zip(counted, ones, strict=True))
     told = any(
         part[0] == "label" and len(part[1].split()) > 2 for part in (*ones, *twos)
     )  # a sentence says which is which
     if told or named_apart(left) or named_apart(right):  # x = 1, y = 2 for 1, 2
         return _in_order(ones, twos, same)
     return _in_any_order(ones, twos, same)
+
+
+def _things(parts: list[Node]) -> list[str]:
+    """What each number of a list counts, `red` and `blue`, where that tells them apart."""
+    counted = [part[2].partition("*")[0] if part[0] == "unit" else "" for part in map(reduced, parts)]
+    return counted if all(counted) and len(set(counted)) == len(counted) > 1 else []
 
 
 def _in_any_order(ones: list[Node], twos: list[Node], same: Same) -> bool:

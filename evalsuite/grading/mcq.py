@@ -13,7 +13,7 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
-    rf"(?:\b(?:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|=>|→)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
+    rf"(?:\b(?i:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|=>|→)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
 )
 _CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
 _CONCLUDED = re.compile(
@@ -84,20 +84,19 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
     ('B', 'C', None)
     """
     for match in reversed(list(_ELEMENT.finditer(text))):
-        letter = gold_letter(match.group(1))
+        letter = gold_letter(match.group(1)) or _small(match.group(1))
         if letter:
             return letter
     for _, _, content in reversed(boxes(text)):
-        letter = leading_letter(content)
+        letter = leading_letter(content) or _small(content)
         if letter:
             return letter
     text = text[-_END:]
     stated = _stated(text)
     if stated or cut:
         return stated
-    alone = re.fullmatch(r"\W*([a-j])\W*", text)
-    if alone:
-        return alone.group(1).upper()
+    if _small(text):
+        return _small(text)
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     if not lines:
         return None
@@ -107,6 +106,12 @@ def chosen_letter(text: str, *, cut: bool = False) -> str | None:
         or (leading_letter(lines[0]) if len(lines) > 1 else None)
         or _last_bracketed(lines)
     )
+
+
+def _small(text: str) -> str | None:
+    """A small letter that is all there is."""
+    match = re.fullmatch(r"\W*([a-j])\W*", _MARKUP.sub("", text))
+    return match.group(1).upper() if match else None
 
 
 def _stated(text: str) -> str | None:

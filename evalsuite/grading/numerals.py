@@ -24,8 +24,16 @@ def number_word(text: str) -> Fraction | None:
     (Fraction(1000000, 1), None, None)
     >>> number_word("two-thirds"), number_word("one half"), number_word("third")
     (Fraction(2, 3), Fraction(1, 2), None)
+    >>> number_word("minus three and a half"), number_word("ten minus two")
+    (Fraction(-7, 2), None)
     """
     said = _TEXT.sub(r"\1", text[:120]).strip(" .$").casefold()
+    if said.startswith(("minus ", "negative ")):
+        positive = number_word(said.partition(" ")[2])
+        return None if positive is None else -positive
+    if said.endswith(" and a half"):
+        whole = _whole(said.removesuffix(" and a half"))
+        return None if whole is None else whole + Fraction(1, 2)
     above, _, part = said.replace("-", " ").rpartition(" ")
     count = 1 if above in ("a", "an", "") else _whole(above)
     if said == "half" or (above and count and part.removesuffix("s") in _PARTS and part.endswith("s") == (count > 1)):

@@ -31,6 +31,7 @@ CONSTANTS = {
     "oo": "inf",
 }
 _REPEATS = re.compile(r"(\d)\1{2,}$|^(\d{1,6}?)\2+$|(\d{2,3}?)\3+$")
+_MOST_SHOWN = 60  # digits before the dots
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
@@ -89,7 +90,7 @@ class Primaries:
         """`0.1666...`: its last digits repeat for ever where they did so already; else it is a decimal cut off."""
         self.next()
         digits = written.partition(".")[2]
-        match = _REPEATS.search(digits)
+        match = _REPEATS.search(digits[-_MOST_SHOWN:])
         if match is None or 2 * len(match.group()) < len(digits):
             return node
         period = next(filter(None, match.groups()))

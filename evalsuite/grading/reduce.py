@@ -26,6 +26,8 @@ def reduced(node: Node) -> Node:
         return reduced(node[1])
     if kind == "rel":
         return _relation(node)
+    if kind == "build" and _names(node[2]) == node[1]:  # {x | x = ...}
+        return reduced(node[2])
     if kind == "mul":
         return _scaled_matrix(node)
     return node
@@ -38,6 +40,13 @@ def _scaled_matrix(node: Node) -> Node:
         return node
     rest = tuple(part for part in node[1] if part[0] != "mat")
     return ("mat", tuple(tuple(("mul", (*rest, entry)) for entry in row) for row in matrices[0][1]))
+
+
+def _names(condition: Node) -> Node | None:
+    """What a condition is an equation for."""
+    while condition[0] == "cond":
+        condition = condition[1]
+    return condition[1][0] if condition[0] == "rel" and condition[2] == ("=",) and is_name(condition[1][0]) else None
 
 
 def _relation(node: Node) -> Node:
@@ -71,8 +80,6 @@ def _equality(operands: tuple[Node, ...]) -> Node:
     if is_name(last) and not letters(first) and len(operands) == 2:
         return reduced(first)
     if len(operands) > 2 and (is_name(first) or not letters(last)):
-        return reduced(last)
-    if _quotient(first) and not letters(last):
         return reduced(last)
     if len(operands) == 2 and first[0] == "big" and (first[1] not in ("sum", "prod") or not letters(last)):
         return reduced(last)
@@ -118,14 +125,6 @@ def _derivative(parts: tuple[Node, ...]) -> bool:
         and parts[1][0] == "inv"
         and all("d" in letters(part) or "partial" in letters(part) for part in parts)
     )
-
-
-def _quotient(node: Node) -> bool:
-    """`m/n` or `AB/CD`, whose value was asked for."""
-    if node[0] != "mul" or len(node[1]) != 2 or node[1][1][0] != "inv":
-        return False
-    above, below = node[1][0], node[1][1][1]
-    return is_name(above) and is_name(below) and bool(letters(above)) and bool(letters(below))
 
 
 def _inverse_function(parts: tuple[Node, ...]) -> bool:

@@ -15,7 +15,7 @@ _CONGRUENT = re.compile(
     r" (?:modulo|pmod|bmod|mod|when divided by|upon division by) (?P<modulus>\d+)"
 )
 _PLAIN = re.compile(r"(?:[a-z] )?(?:= |equiv )?(-?\d+) mod (\d+)$")
-_MULTIPLES = re.compile(r"(?:multiples? of|divisible by) (\d+)$")
+_MULTIPLES = re.compile(r"(?:multiples? of|divisible by) (\d+)$|^(\d+) (?:mid|divides) [a-z]$")
 _LARGEST = 10**6
 
 
@@ -35,7 +35,7 @@ def residues(text: str, tree: Node | None) -> tuple[Residues, bool] | None:
         return _reduced(int(match.group(2)), [match.group(1)]), True
     match = _MULTIPLES.search(said)
     if match and "not" not in said.split():
-        return _reduced(int(match.group(1)), ["0"]), True
+        return _reduced(int(match.group(match.lastindex)), ["0"]), True
     for name, residue in (("odd", "1"), ("even", "0")):
         if re.fullmatch(
             rf"(?:n is )?(?:all )?(?:positive )?{name}(?: (?:positive )?(?:integers|numbers|n)|(?<=is {name}))"

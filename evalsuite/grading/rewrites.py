@@ -10,18 +10,25 @@ _EXCEPT = re.compile(
     r" (?:except|other than|but|excluding|besides)(?: for)?\s+(.+)$",
     re.IGNORECASE,
 )
-_OUT_OF = re.compile(r"^\s*(\d+) out of (?:every )?(\d+)\s*\.?$")
+_OUT_OF = re.compile(r"^\s*(\d+) (?:out of|in) (?:every )?(\d+)\s*\.?$")
 _BASE = re.compile(r"(?<=[\dA-F])\s*(?:\\[,; ]|~)*\s*\(?(?:in )?base[ -](\w+)\)?[\s$]*$")
 _REASON = re.compile(r"(?<=[\w})])\s*\((?:since|because|as|where)\b[^()]*(?:\([^()]*\)[^()]*)*\)[\s$]*$")
 _UPRIGHT = r"\\(?:text|mathrm)\s*\{\s*[A-Za-z]{1,12}\s*\}(?:\^\{?[23]\}?)?"
 _UNIT_FRACTION = re.compile(rf"\\[dt]?frac\s*\{{\s*({_UPRIGHT})\s*\}}\s*\{{\s*({_UPRIGHT})\s*\}}")
 _TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}\\$]*)\}")
+_BRACED_ARRAY = re.compile(
+    r"\\(?:left\s*)?\\?\{\s*\\begin\{(array|aligned|matrix|gathered|split)\}(?:\s*\{[lcr|\s]*\})?(.*?)\\end\{\1\}"
+    r"(?:\s*\\right\s*\.)?",
+    re.DOTALL,
+)
 _SPACE = r"(?:\\[,;:! ]|[\s~])*"
 _FORMS = (
     (re.compile(r"(?<![\d.])(\d+) and (?:a|one) half\b"), r"\1.5"),
     (re.compile(rf"(?:\{{\}}{_SPACE})?[_^]\{{?(\w+)\}}?{_SPACE}C_\{{?(\w+)\}}?"), r"\\binom{\1}{\2}"),
+    (re.compile(r"(?:\\text\s?\{\s*)?\b(?:negative|minus)\s*\}?\s*(?=\d)"), "-"),
     (re.compile(r"^\s*(?:in|on|at|by)\s+(?=\d)", re.IGNORECASE), ""),
     (re.compile(rf"^[\s$]*([-+]?){_SPACE}\\\${_SPACE}([\d,.]*\d)[\s$]*$"), r"\1\2\\text{ dollars}"),
+    (re.compile(r"(?<=\d)\$\s+([mgsNJWVLKFhtA])\b(?![$'])"), r"\\text{ \1}$"),  # a letter beside mathematics
     (re.compile(rf"(?<=\d){_SPACE}\\Omega[\s$]*$"), r"\\text{ ohm}"),
     (
         re.compile(rf"(\d+){_SPACE}\^{_SPACE}\{{?\\circ\s*\}}?{_SPACE}(\d+){_SPACE}(?:'|\^\{{?\\prime\}}?)(?!')"),
@@ -40,13 +47,15 @@ def rewritten(text: str) -> str:
     """
     if len(text) > 400:
         return text
+    if "\\begin" in text:
+        text = _BRACED_ARRAY.sub(r"\\begin{cases}\2\\end{cases}", text)
     for pattern, form in _FORMS:
         text = pattern.sub(form, text)
     text = _UNIT_FRACTION.sub(r"\1/\2", _without_parts(text))
     for pattern, instead in ((_BASE, r"_{\\text{\1}}"), (_REASON, "")):
         if pattern.search(bare := _TEXT.sub(r"\1", text)):
             text = pattern.sub(instead, bare)
-    if "real" not in text and " out of " not in text:
+    if "real" not in text and " out of " not in text and " in " not in text:
         return text
     plain = _TEXT.sub(r"\1", text)
     match = _EXCEPT.match(plain)

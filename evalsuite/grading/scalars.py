@@ -52,6 +52,8 @@ def _conversion(gold: str, answer: str) -> Fraction | None:
     """How many gold units an answer unit is; 1 where one of them says nothing; None where they do not go together."""
     if not (droppable(gold.replace("*", " ")) and droppable(answer.replace("*", " "))):
         return Fraction(1) if gold.casefold() == answer.casefold() else None
+    if units.opposed(gold, answer):
+        return None
     left, right = units.size(gold) if gold else None, units.size(answer) if answer else None
     if left is None or right is None:
         return Fraction(1)

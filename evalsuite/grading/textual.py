@@ -10,6 +10,7 @@ _MATHS = re.compile(
 )
 _AGREES = re.compile(r"\W*(yes|no)\s*[,.;:]", re.IGNORECASE)
 _COMMAND = re.compile(r"\\([A-Za-z]+)|\\[,;:! ()\[\]]")
+_VICTORY = re.compile(r"\b(?:has (?:a )?winning strategy|will win|always wins|can always win)\b")
 _NOT_WORDS = re.compile(r"[^\w+\-'<>=/.]+")
 _ARTICLES = frozenset(("the", "a", "an"))
 _SYNONYMS = {
@@ -70,7 +71,7 @@ def words(text: str) -> list[str]:
     >>> words(r"\text{The Number} is $E$.")
     ['number', 'is', 'E']
     """
-    bare = _COMMAND.sub(lambda m: f" {m.group(1) or ''} ", _WRAPPER.sub("", text))
+    bare = _VICTORY.sub("wins", _COMMAND.sub(lambda m: f" {m.group(1) or ''} ", _WRAPPER.sub("", text)))
     found = (word.strip("'.-") if word.strip("'.") not in ("-",) else "" for word in _NOT_WORDS.split(bare))
     return [word if len(word) == 1 else word.casefold() for word in found if word and word.casefold() not in _ARTICLES]
 
@@ -127,7 +128,11 @@ def meaning(text: str) -> str:
 
 def _states(sentence: list[str], short: list[str], written: str) -> bool:
     """Whether a sentence says of its subject just what the short answer says, or names it as its subject."""
-    if len(sentence) < 2 + (sentence[-1] not in _VERBS) or not 0 < len(short) <= 3 or len(short) >= len(sentence):
+    if (
+        len(sentence) < 2 + (sentence[-1] not in ("wins", "won"))
+        or not 0 < len(short) <= 3
+        or len(short) >= len(sentence)
+    ):
         return False
     if _NEGATIONS & set(sentence) and not _NEGATIONS & set(short):
         return False

@@ -52,7 +52,11 @@ _define("euros", "euro,euros,EUR=1")
 _define("angle", "degree,degrees,deg,degs=1")
 _define("radians", "rad,rads,radian,radians=1")
 _define("force", "N,newton,newtons=1000; kN=1000000; dyn,dyne,dynes=1/100")
-_define("energy", "J,joule,joules=1000; kJ=1000000; MJ=1000000000; erg,ergs=1/10000; cal=4184; kcal=4184000")
+_define(
+    "energy",
+    "J,joule,joules=1000; kJ=1000000; MJ=1000000000; erg,ergs=1/10000; cal=4184; kcal=4184000; Wh=3600000;"
+    " kWh=3600000000",
+)
 _define("electronvolts", "eV=1; keV=1000; MeV=1000000; GeV=1000000000")
 _define("power", "W,watt,watts=1000; kW,kilowatt,kilowatts=1000000; MW=1000000000")
 _define("pressure", "Pa,pascal,pascals=1000; kPa=1000000; MPa=1000000000; bar=100000000; atm=101325000")
@@ -86,6 +90,11 @@ _AMBIGUOUS = frozenset(
     "in min t h C A K N J W V L l g s m pt bar deg cal day pm us".split()
 )  # letters, functions, words
 
+_OPPOSITES = tuple(
+    pair.split("/")
+    for pair in "east/west north/south left/right up/down above/below clockwise/counterclockwise profit/loss gain/loss"
+    " increase/decrease wins/losses boys/girls men/women more/fewer before/after hot/cold".split()
+)
 MULTIPLIERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 
 
@@ -106,6 +115,16 @@ def is_unit(word: str) -> bool:
 def is_unit_letter(word: str) -> bool:
     """Whether a single letter is the symbol of a unit, so that `5 m` may be five metres."""
     return len(word) == 1 and word in _SIZES
+
+
+def opposed(one: str, other: str) -> bool:
+    """Whether a word of one unit means the contrary of a word of the other: 3 km east is not 3 km west.
+
+    >>> opposed("km*east", "km*west"), opposed("km*east", "km")
+    (True, False)
+    """
+    ours, theirs = set(one.casefold().split("*")), set(other.casefold().split("*"))
+    return any((a in ours and b in theirs) or (b in ours and a in theirs) for a, b in _OPPOSITES)
 
 
 def size(unit: str) -> tuple[tuple[tuple[str, int], ...], Fraction] | None:
