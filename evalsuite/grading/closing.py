@@ -20,14 +20,14 @@ _CONCLUDES = re.compile(
     r"(?:=|:|≈|\b(?:is|are|was|were|be|equals|equal\s+to|get|gets|gives|have|has|obtain|find|exactly|approximately|about|so|thus|hence|therefore|leaving|leaves),?)\s*$",
     re.IGNORECASE,
 )
-_DENIES = re.compile(r"\b(?:not|never|n't|isn’t)\s*$|\bbetween\s+(?:\S+\s+and\s+)?$", re.IGNORECASE)
+_DENIES = re.compile(r"\b(?:not|never|cannot|n't|n’t)(?:\s+be)?\s*$|\bbetween\s+(?:\S+\s+and\s+)?$", re.IGNORECASE)
 _DANGLING = re.compile(
     r"(?:[=+*/<>(,:]|\b(?:is|are|was|be|equals|the|an?|of|to|and|or|but|that|which|because|since|so|we|with|for|from|by|then|if|let"
     r"|where|have|get))\s*$",
     re.IGNORECASE,
 )
 _AFTER_VERB = re.compile(
-    r"\s(?:(?:is|are|equals|be|get|have|find|becomes|(?:simplifies|reduces|evaluates|comes)\s+to)"
+    r"\s(?:(?:is|are|equals|be|gets?|have|has|takes|costs|makes|leaves|gives|yields|find|becomes|(?:simplifies|reduces|evaluates|comes)\s+to)"
     r"(?:\s+(?:at|in|on|exactly|about|approximately|just))?)\s+"
 )
 _RESTATED = re.compile(r"(?<=\w),?\s+i\.\s?e\.,?\s")  # the same once more, perhaps in another unit
@@ -65,8 +65,10 @@ def _result(said: str) -> tuple[str, str] | None:
         if not _ITEM.match(masked[match.start() :]) or masked[: match.start()].strip()
     ]
     numbers = [match for match in numbers if not _DENIES.search(masked[: match.start()])]
-    bare = re.sub(r"(?<![A-Za-z\d])\*+|\*+(?![A-Za-z\d])", "", _AFTER_VERB.split(said)[-1]).strip(" .,:")
-    if not spans and re.search(r"[\d=+/^\\√π∞]", bare) and _nothing_else(bare):
+    told = _AFTER_VERB.split(said)[-1]
+    bare = re.sub(r"(?<![A-Za-z\d])\*+|\*+(?![A-Za-z\d])", "", told).strip(" .,:")
+    denied = _DENIES.search(said.removesuffix(told))
+    if not spans and not denied and re.search(r"[\d=+/^\\√π∞]", bare) and _nothing_else(bare):
         return bare, "last mathematics"  # without delimiters: what stands after the last verb
     concluding = [match for match in numbers if _CONCLUDES.search(masked[: match.start()])]
     if concluding and (not spans or concluding[-1].start() > spans[-1][0]):
@@ -83,6 +85,8 @@ def _last_words(said: str) -> tuple[str, str] | None:
     if agrees:
         return agrees.group(1), "yes or no"
     told = _AFTER_VERB.split(said)
+    if _DENIES.search(said.removesuffix(told[-1])):
+        return None
     if number_word(told[-1]) is not None:
         return told[-1].strip(), "last number"
     named = words(told[-1]) if len(told) == 2 else []

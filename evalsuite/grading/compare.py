@@ -205,7 +205,9 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
 def _same_order(gold: Node, answer: Node) -> bool:
     """`a < b < c` named as the list a, b, c of letters."""
     chain, listed = (gold, answer) if gold[0] == "rel" else (answer, gold)
-    return set(chain[2]) in ({"<"}, {">"}) and len(chain[1]) > 2 and chain[1] == listed[2]
+    return (
+        set(chain[2]) in ({"<"}, {">"}) and len(chain[1]) > 2 and all(map(letters, chain[1])) and chain[1] == listed[2]
+    )
 
 
 def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:

@@ -13,7 +13,7 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHOICE = re.compile(
-    rf"(?:\b(?i:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|=>|→)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
+    rf"(?:\b(?i:option|choice|choose|pick|select|go\s+with|it'?s|it\s+is|is|letter)\b|\b(?i:ans|correct)\s*:|=>|\\to\b)[\s:]*(?:option\s+|choice\s+)?{_WRAP}{_LETTER}{_AFTER}"
 )
 _CORRECT = re.compile(rf"{_WRAP}{_LETTER}[)}}\]*.]*\s+(?:is|would\s+be)\s+(?:the\s+)?(?:correct|right|best)")
 _CONCLUDED = re.compile(
