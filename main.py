@@ -13,7 +13,9 @@ from evalsuite.errors import EXIT_OK, command
 @command("main.py")
 def main(argv: list[str] | None = None) -> int:
     from evalsuite.arguments import parse
+    from evalsuite.screen import take
 
+    take()
     args = parse(argv)
 
     from evalsuite.claims import unfinished

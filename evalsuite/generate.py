@@ -201,14 +201,16 @@ class Generation:
 
     async def _watch(self, session: aiohttp.ClientSession) -> None:
         """Follow the engine: its counters, its death, its silence."""
-        before = -1.0
+        before, earlier = -1.0, None  # a server elsewhere has generated for others before
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self.server is not None and not self.server.alive:
                 raise self.server.death()
             sums = await counters_of(session, self.endpoint)
             if sums is not None:
-                self.counters.engine_tokens = sums["generation"]
+                if earlier is None:
+                    earlier = 0.0 if self.server else sums["generation"] - self.counters.engine_tokens
+                self.counters.engine_tokens = sums["generation"] - earlier
                 self.counters.running, self.counters.waiting = sums.get("running"), sums.get("waiting")
                 if sums["generation"] != before:
                     before, self._last_token = sums["generation"], time.monotonic()

@@ -22,9 +22,10 @@ from evalsuite.grade.jobs import Graded, GradeJob, JudgeOptions, Workers
 from evalsuite.identity import Experiment, path_part, request_seed
 from evalsuite.journal import Completion, Journal, Syncer
 from evalsuite.plan import Sweep
-from evalsuite.progress import Progress, Status
+from evalsuite.progress import Progress
 from evalsuite.render import Prompt, Rendered, RenderJob
 from evalsuite.schedule import Item, Lengths, Queue
+from evalsuite.status import Status
 from evalsuite.uploads import Uploads
 
 SLACK = 8  # requests in flight beyond what the engine runs, so that it never waits for the next
@@ -39,7 +40,7 @@ class Run:
         stamp = f"{path_part(sweep.model.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         logs = Path(args.log_dir or Path(args.output_dir) / "logs")
         self.engine_log, self.grade_log = logs / f"engine-{stamp}.log", logs / f"grading-{stamp}.log"
-        self.status = Status(len(sweep.experiments), done_before=len(sweep.experiments) - len(todo))
+        self.status = Status.of(sweep, todo, claims.held_by_others)
         self.progress = Progress(self.status, logs / f"progress-{stamp}.json")
         self.grade_only = bool(args.regrade or args.rescore_at)
         cores = len(os.sched_getaffinity(0))
@@ -97,6 +98,7 @@ class Run:
                 had[experiment.name] = self._journaled(experiment)
             except RunError as error:
                 self._failed(f"{experiment.name}: {error}")
+                self.status.parts[experiment.name].lost = True
                 self.claims.release(self.sweep.folder_of(experiment))
         self.todo = [experiment for experiment in self.todo if experiment.name in had]
         return had
@@ -150,8 +152,7 @@ class Run:
             had_now = had[experiment.name]
             missing = [] if self.grade_only else [one for one in prompts if one.problem not in had_now]
             self.missing[experiment.name] = {one.problem for one in missing}
-            self.status.asked += len(missing) + len(had_now)
-            self.status.had += len(had_now)
+            self.status.ask(experiment.name, len(missing) + len(had_now), len(had_now))
             group = positions.setdefault(task.seeds.index(experiment.seed), [])
             group += [self._item(experiment, prompt, float(task.row.expected_tokens)) for prompt in missing]
         groups = deque(positions[key] for key in sorted(positions) if positions[key])
@@ -205,7 +206,7 @@ class Run:
             args.request_timeout,
         )
         self.status.phase, self.status.generation_began = "generating", time.monotonic()
-        self.status.counters = self.generation.counters
+        self.status.counters, self.status.requests = self.generation.counters, self.generation.in_flight
         await self.generation.run()
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)
@@ -218,11 +219,12 @@ class Run:
             sessions.note(journal.folder, self.circumstances, self.provenance)
         journal.append(completion)
         self.syncer.touch(journal)
+        self.status.parts[item.experiment.name].answered += 1
         self.lengths.add(item.experiment.task, completion.problem, completion.output_tokens)
         self._settle(item)
 
     def _on_failure(self, item: Item, reason: str) -> None:
-        self.status.failed += 1
+        self.status.parts[item.experiment.name].failed += 1
         self._failed(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
         self._settle(item)
 
@@ -253,17 +255,11 @@ class Run:
             selection=manifest.selection_json(self.sweep),
             log=self.grade_log,
             torn=self.torn.get(experiment.name, 0),
-            judge=self._judge_options(),
+            judge=JudgeOptions.of(self.args),
             regrade=bool(self.args.regrade),
             uploads=Uploads.of(self.args),
         )
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
-
-    def _judge_options(self) -> JudgeOptions | None:
-        args = self.args
-        return (
-            JudgeOptions(args.judge_base_url, args.judge_model, args.judge_api_key_env) if args.judge_base_url else None
-        )
 
     async def _await_grade(self, job: GradeJob) -> None:
         graded: Graded = await self.workers.grade(job)
@@ -271,10 +267,11 @@ class Run:
         self.claims.release(job.folder)
         if graded.error is not None:
             self._failed(f"{name}: grading failed: {graded.error}")
+            self.status.parts[graded.name].lost = True
             return
         if graded.warning is not None:
             self._failed(f"{name}: {graded.warning}")
-        self.status.graded[graded.name] = graded.scores
+        self.status.parts[graded.name].scores = graded.scores
         shown = ", ".join(f"{metric} {score:.3f}" for metric, score in graded.scores.items())
         self.progress.say(f"graded {name}: {shown} ({graded.num_samples} problems)")
 

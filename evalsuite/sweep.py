@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 
-from evalsuite import rescore
+from evalsuite import rescore, screen
 from evalsuite.claims import Claims
 from evalsuite.errors import EXIT_INTERRUPTED, EXIT_OK
 from evalsuite.files import say
@@ -50,6 +50,8 @@ async def _interruptible(sweep: Sweep, claims: Claims) -> int:
         signals.append(number)
         if len(signals) > 1:
             os._exit(EXIT_INTERRUPTED)
+        if screen.current() is not None:  # elsewhere it is not our part, or nobody looks
+            say("main.py: stopping; once more stops at once")
         task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):

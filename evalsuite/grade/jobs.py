@@ -1,5 +1,6 @@
 """What a grading worker is told, and the pool that runs workers from a forkserver with lighteval preloaded."""
 
+import argparse
 import asyncio
 import contextlib
 import multiprocessing
@@ -27,6 +28,11 @@ class JudgeOptions:
     base_url: str
     model: str | None
     api_key_env: str
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "JudgeOptions | None":
+        """The judge that was asked for."""
+        return cls(args.judge_base_url, args.judge_model, args.judge_api_key_env) if args.judge_base_url else None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 CHILD=""
+SCREEN_LENT="" # to the running command, which then says by itself what we would
 INTERRUPTED=""
 FAILED=()
 
@@ -16,7 +17,7 @@ on_signal() {
     INTERRUPTED=$1
     [[ -n $CHILD ]] || end_interrupted
     [[ $CHILD != starting ]] || return 0
-    note "stopping; once more stops at once"
+    [[ -n $SCREEN_LENT ]] || note "stopping; once more stops at once"
     kill -s "$1" "$CHILD" 2>/dev/null || true
 }
 
@@ -52,6 +53,24 @@ run_logged() {
     run_child "$screen" "$@" || status=$?
     exec {screen}>&-
     wait "$tee_pid" || note "$log could not be written; free the disk"
+    [[ -z $INTERRUPTED && $status != 130 ]] || end_interrupted
+    return "$status"
+}
+
+# run_main LOG COMMAND...: the same for main.py. On a terminal it draws a panel, and writes lines to the screen and to
+# stdout, its log, by itself: what came from tee meanwhile would tear the panel.
+run_main() {
+    local log=$1 terminal out status=0
+    if ! { terminal=$(tty <&3); } 3>&1; then
+        run_logged "$@" || status=$?
+        return "$status"
+    fi
+    shift
+    exec {out}>>"$log"
+    SCREEN_LENT=1
+    EVALSUITE_SCREEN=$terminal run_child "$out" "$@" || status=$?
+    SCREEN_LENT=""
+    exec {out}>&-
     [[ -z $INTERRUPTED && $status != 130 ]] || end_interrupted
     return "$status"
 }

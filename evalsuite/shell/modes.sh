@@ -75,7 +75,7 @@ run_call() {
     log=$OUTPUT_DIR/logs/${RUN_ID}_$(printf '%02d' "$CALL_NUMBER")_$(file_part "$MODEL_NAME").log
     say "" && say "[$CALL_NUMBER/$CALL_COUNT] $label" && say "log: $log"
     start_log "$log" "${CALL[@]}"
-    run_logged "$log" "${CALL[@]}" || status=$?
+    run_main "$log" "${CALL[@]}" || status=$?
     if ((status)); then
         note "$label failed (exit code $status) after $((SECONDS - started)) s; going on with what is left"
         FAILED+=("$label (exit code $status), see $log")

@@ -1,0 +1,88 @@
+"""A terminal for tests: a pty, what runs in it, and what a person would see, by pyte."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+
+
+class Terminal:
+    """A pty of so many columns and lines; `history` holds lines that scrolled away."""
+
+    def __init__(self, columns: int = 80, lines: int = 24) -> None:
+        self.master, self.slave = pty.openpty()
+        termios.tcsetwinsize(self.slave, (lines, columns))
+        self.screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self.stream = pyte.ByteStream(self.screen)
+        self.modes = termios.tcgetattr(self.slave)
+        self.written = b""
+
+    @property
+    def name(self) -> str:
+        return os.ttyname(self.slave)
+
+    def start(self, *command: str, cwd: str | Path = "/", **environment: str) -> subprocess.Popen:
+        """Run a command with this as the terminal that controls it."""
+        env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        return subprocess.Popen(
+            command, cwd=cwd, env=env | {"TERM": "xterm-256color"} | environment, start_new_session=True,
+            stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def read(self, quiet: float = 0.05) -> None:
+        """Take in what was written, until nothing comes for `quiet` seconds."""
+        while select.select([self.master], [], [], quiet)[0]:
+            data = os.read(self.master, 65536)
+            self.written += data
+            self.stream.feed(data)
+
+    def seen(self) -> list[str]:
+        """The lines on the screen, without the empty ones at its end."""
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
+
+    def scrolled(self) -> list[str]:
+        """Lines that scrolled away, the oldest first."""
+        return ["".join(row[at].data for at in range(self.screen.columns)).rstrip() for row in self.screen.history.top]
+
+    def frames(self, process: subprocess.Popen, enough: Callable[[list[str]], bool]) -> list[list[str]]:
+        """What was seen, whenever it stood still, until it is enough or the process has ended."""
+        frames: list[list[str]] = []
+        deadline = time.monotonic() + 120
+        while not (frames and enough(frames[-1])):
+            ended = process.poll() is not None
+            self.read()
+            if not frames or self.seen() != frames[-1]:
+                frames.append(self.seen())
+            if ended:
+                break
+            assert time.monotonic() < deadline, frames[-1]
+        return frames
+
+    def as_before(self) -> bool:
+        """Whether modes and cursor are as they were at the start."""
+        return termios.tcgetattr(self.slave) == self.modes and not self.screen.cursor.hidden
+
+    def close(self) -> None:
+        for handle in (self.master, self.slave):
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def terminal(columns: int = 80, lines: int = 24) -> Iterator[Terminal]:
+    made = Terminal(columns, lines)
+    try:
+        yield made
+    finally:
+        made.close()
