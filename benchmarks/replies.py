@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""How long one waits for an answer: --help, a mistyped flag, --dry_run, and run_interactive.sh with nothing left to do.
+
+    python benchmarks/replies.py [--repeats 5]
+
+The sweep that is finished already is 2 tasks x 10 seeds x 20 problems on the tests' engine. Goals: under 1 s for each
+of main.py's replies; under 10 s for run_interactive.sh beside the analysis, which is timed apart. Seconds are medians
+of wall time; processor seconds stand beside them, for a machine that others use. Writes results/replies.json.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from sweeps import Suite, running_server  # noqa: E402 - needs the line above
+
+from benchmarks.harness import machine  # noqa: E402
+from evalsuite.files import write_json  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "replies.json"
+TASKS = ("demo_arithmetic", "demo_words")
+ANALYSIS = (["analyze_results.py"], ["analyze_summary.py"], ["convert_parquet_to_csv.py"], ["-m", "evalsuite.report"])
+
+
+def timed(command: list[str], expected: int, **options: object) -> tuple[float, float]:
+    """Wall and processor seconds of a command and all it starts. SystemExit where its exit code is another."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != expected:
+        raise SystemExit(f"{command} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measured(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
+    """Medians by reply."""
+    suite = Suite(folder, 20, TASKS)
+    with running_server(suite.fake) as url:
+        return replies(folder, suite, url, repeats)
+
+
+def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dict[str, float]]:
+    """The same beside a running server."""
+    environment = os.environ | {
+        "SETUP": "0", "PYTHON": sys.executable, "LOCAL_DIR": str(folder), "OUTPUT_DIR": "out", "DEVICE": "cpu",
+        "MODELS": f"bytes={suite.model}", "DATA_DIR": str(suite.data), "SEEDS": "0-9", "MAX_NEW_TOKENS": "400", "BASE_URL": url,
+    }  # fmt: skip
+    main_py = [sys.executable, str(ROOT / "main.py")]
+    script = ["bash", str(ROOT / "run_interactive.sh")]
+    timed(script, 0, env=environment, cwd=ROOT)  # the work itself
+    ways = {
+        "main.py --help": ([*main_py, "--help"], 0),
+        "main.py --tempereture 1": ([*main_py, "--tempereture", "1"], 2),
+        "main.py --dry_run": ([*main_py, *suite.arguments(folder / "new"), "--seed", "0-9", "--dry_run"], 0),
+        "run_interactive.sh --help": ([*script, "--help"], 0),
+        "run_interactive.sh --dry-run": ([*script, "--dry-run"], 0),
+        "run_interactive.sh, all finished": (script, 0),
+    }
+    ways |= {f"  of it {part[-1]}": ([sys.executable, *part, str(folder / "out")], 0) for part in ANALYSIS}
+    found = {}
+    for name, (command, code) in ways.items():
+        runs = [timed(command, code, env=environment, cwd=ROOT) for _ in range(repeats)]
+        wall, cpu = (round(statistics.median(column), 2) for column in zip(*runs, strict=True))
+        found[name] = {"wall_s": wall, "cpu_s": cpu}
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="replies-") as folder:
+        rows = measured(Path(folder), args.repeats)
+    print(f"{'':<40}{'wall s':>8}{'CPU s':>8}")
+    for name, row in rows.items():
+        print(f"{name:<40}{row['wall_s']:>8}{row['cpu_s']:>8}")
+    write_json(RESULT, machine() | {"repeats": args.repeats, "replies": rows})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

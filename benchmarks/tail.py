@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""How long the device idles at a sweep's end: our order of requests against random and task order, and the least.
+
+    python benchmarks/tail.py                       # three shapes, five orders, three draws of lengths: 4 minutes
+    python benchmarks/tail.py --repeats 1 --shapes 30x10x64
+
+The suite's own client and queue ask an engine with a fixed number of slots, which takes a fixed time a token. Lengths
+are long-tailed by problem (log-normal, sigma 0.8) and vary from seed to seed (0.45), as those of reasoning models do.
+Shapes are problems x seeds x slots. `least` is the lower bound: all work on all slots, or the longest answer.
+Orders: random; task (seed by seed, problems as they stand); seed by seed with the longest first; ours, which also
+starts in time what would outlast the rest; ours when earlier runs of the task are known. Writes results/tail.json.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from aiohttp import web
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from evalsuite.engine.client import Endpoint, Request  # noqa: E402
+from evalsuite.files import write_json  # noqa: E402
+from evalsuite.generate import Generation, Limits  # noqa: E402
+from evalsuite.identity import Configuration, Experiment  # noqa: E402
+from evalsuite.run import SLACK  # noqa: E402
+from evalsuite.schedule import Item, Lengths, Queue  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "tail.json"
+SHAPES = ("30x10x64", "60x10x32", "30x4x32")
+MEDIAN, SIGMA, WITHIN, CAP = 4000, 0.8, 0.45, 32768  # tokens
+TOKEN_SECONDS = 2e-4
+CONFIGURATION = Configuration("w", "1", "d", temperature=0.6, top_p=0.95, max_new_tokens=CAP)
+
+
+class Engine:
+    """Answers after tokens x TOKEN_SECONDS in one of its slots; others wait their turn, as vLLM's queue has them."""
+
+    def __init__(self, lengths: np.ndarray, slots: int) -> None:
+        self.lengths, self.slots = lengths, asyncio.Semaphore(slots)
+        self.count = slots
+        self.running = self.waiting = self.most_waiting = 0
+        self.starved = 0.0  # slot-seconds without work while the client still had some
+        self.left = lengths.size  # requests that have not come yet
+        self.idle_since = time.monotonic()
+
+    async def complete(self, request: web.Request) -> web.Response:
+        """One completion: the prompt's only token is the problem, the seed is the seed."""
+        body = await request.json()
+        self.left -= 1
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        async with self.slots:
+            self.waiting -= 1
+            self._change(1)
+            tokens = int(self.lengths[body["seed"], body["prompt"][0]])
+            await asyncio.sleep(tokens * TOKEN_SECONDS)
+            self._change(-1)
+        choice = {"index": 0, "text": "x", "finish_reason": "stop"}
+        return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
+
+    def _change(self, by: int) -> None:
+        now = time.monotonic()
+        if self.left:
+            self.starved += (self.count - self.running) * (now - self.idle_since)
+        self.running, self.idle_since = self.running + by, now
+
+
+async def sweep(lengths: np.ndarray, slots: int, queue: Queue, learn: bool) -> dict[str, float]:
+    """Ask for everything in a queue's order; its seconds, those from the empty queue on, how busy the slots were."""
+    engine = Engine(lengths, slots)
+    app = web.Application()
+    app.router.add_post("/v1/completions", engine.complete)
+    app.router.add_get(
+        "/metrics", lambda request: asyncio.sleep(0, web.Response(text="vllm:generation_tokens_total 1"))
+    )
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    emptied = 0.0
+
+    def finish(item: Item, completion: object) -> None:
+        nonlocal emptied
+        if learn:
+            queue.lengths.add(*item.problem, completion.output_tokens)
+        if not len(queue):
+            emptied = emptied or time.monotonic()
+
+    endpoint = Endpoint(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}", "fake")
+    limits = Limits(concurrency=slots + max(SLACK, slots // 8))
+    engine.idle_since = began = time.monotonic()
+    await Generation(queue, endpoint, limits, finish, lambda item, why: sys.exit(why), print).run()
+    ended = time.monotonic()
+    await runner.cleanup()
+    seconds = ended - began
+    return {"seconds": seconds, "tail": ended - (emptied or began), "most_waiting": engine.most_waiting,
+            "occupancy": lengths.sum() * TOKEN_SECONDS / slots / seconds,
+            "starved": engine.starved / slots / seconds}  # fmt: skip
+
+
+def items(seeds: int, problems: int) -> list[list[Item]]:
+    """Requests by seed."""
+    return [
+        [Item(Experiment("m", "t", seed, CONFIGURATION), CONFIGURATION, Request(str(one), 0, seed, CAP, (one,)), 4000.0)
+         for one in range(problems)] for seed in range(seeds)
+    ]  # fmt: skip
+
+
+def orders(
+    rng: np.random.Generator, earlier: np.ndarray, slots: int
+) -> dict[str, Callable[[list], tuple[Queue, bool]]]:
+    """How to make each order's queue, and whether it learns lengths as they come; `earlier` is (runs, problems)."""
+    known = Lengths()
+    for run in earlier:
+        for number, tokens in enumerate(run):
+            known.add("t", str(number), int(tokens))
+
+    def shuffled(groups: list) -> tuple[Queue, bool]:
+        mixed = [one for group in groups for one in group]
+        rng.shuffle(mixed)
+        return Queue(deque([mixed])), False
+
+    return {
+        "random": shuffled,
+        "task": lambda groups: (Queue(deque(groups)), False),
+        "longest first, seeds apart": lambda groups: (Queue(deque(groups)), True),
+        "ours": lambda groups: (Queue(deque(groups), Lengths(), slots), True),
+        "ours, earlier runs known": lambda groups: (Queue(deque(groups), known, slots), True),
+    }
+
+
+def measure(shape: str, repeats: int) -> dict:
+    """Medians of every order's figures; times as multiples of the lower bound."""
+    problems, seeds, slots = map(int, shape.split("x"))
+    rows: dict[str, list[dict]] = {}
+    for repeat in range(repeats):
+        rng = np.random.default_rng(repeat)
+        drawn = rng.lognormal(np.log(MEDIAN), SIGMA, problems) * rng.lognormal(0, WITHIN, (seeds + 2, problems))
+        lengths = np.minimum(drawn, CAP).astype(int)
+        asked, earlier = lengths[:seeds], lengths[seeds:]
+        least = max(asked.sum() / slots, asked.max()) * TOKEN_SECONDS
+        for name, make in orders(rng, earlier, slots).items():
+            got = asyncio.run(sweep(asked, slots, *make(items(seeds, problems))))
+            rows.setdefault(name, []).append(
+                got | {"to_least": got["seconds"] / least, "tail_to_least": got["tail"] / least}
+            )
+    return {name: {key: statistics.median(one[key] for one in got) for key in got[0]} for name, got in rows.items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", nargs="+", default=SHAPES)
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args(argv)
+    result = {"cores": len(os.sched_getaffinity(0)), "system": platform.platform(), "date": time.strftime("%Y-%m-%d")}
+    result |= {"repeats": args.repeats, "shapes": {}}
+    for shape in args.shapes:
+        rows = result["shapes"][shape] = measure(shape, args.repeats)
+        title = f"{shape} (problems x seeds x slots)"
+        print(f"\n{title:<36}{'time':>7}{'tail':>7}{'busy':>8}{'starved':>9}{'waiting':>9}")
+        for name, row in rows.items():
+            print(f"{name:<36}{row['to_least']:>7.2f}{row['tail_to_least']:>7.2f}{row['occupancy']:>8.1%}"
+                  f"{row['starved']:>9.2%}{row['most_waiting']:>9.0f}", flush=True)  # fmt: skip
+    print(
+        "\ntime, tail (from the empty queue on): times the lower bound; starved: slots idle while requests were unsent"
+    )
+    write_json(RESULT, json.loads(json.dumps(result)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
