@@ -52,7 +52,8 @@ def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dic
     """The same beside a running server."""
     environment = os.environ | {
         "SETUP": "0", "PYTHON": sys.executable, "LOCAL_DIR": str(folder), "OUTPUT_DIR": "out", "DEVICE": "cpu",
-        "MODELS": f"bytes={suite.model}", "DATA_DIR": str(suite.data), "SEEDS": "0-9", "MAX_NEW_TOKENS": "400", "BASE_URL": url,
+        "MODELS": f"bytes={suite.model}", "DATA_DIR": str(suite.data), "SEEDS": "0-9", "MAX_NEW_TOKENS": "400",
+        "BASE_URL": url,
     }  # fmt: skip
     main_py = [sys.executable, str(ROOT / "main.py")]
     script = ["bash", str(ROOT / "run_interactive.sh")]

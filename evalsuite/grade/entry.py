@@ -1,5 +1,6 @@
 """The functions that workers run, named without importing lighteval into the process that asks for them."""
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,10 +8,14 @@ if TYPE_CHECKING:
     from evalsuite.render import Rendered, RenderJob
 
 
+NICE = 5  # grading takes what generation leaves; more might starve an answer of the seconds that it may take
+
+
 def grade(job: "GradeJob") -> "Graded":
     """See worker.grade."""
     from evalsuite.grade import worker
 
+    os.nice(NICE)
     return worker.grade(job)
 
 
