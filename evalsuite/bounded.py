@@ -149,7 +149,6 @@ def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> N
     status = 255
     try:
         os.setsid()  # out of reach of the terminal's Ctrl-C: the caller decides
-        _keep_priority()
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for name in (signal.SIGINT, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
@@ -162,12 +161,6 @@ def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> N
         status = _kill_descendants(worker)
     finally:
         os._exit(status & 255)
-
-
-def _keep_priority() -> None:
-    """Linux gives a new session a share of the processors of its own: make it as nice as this process."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(os.nice(0)))
 
 
 def _sleep(caller: int, watched: int) -> None:

@@ -1,31 +1,15 @@
-"""Grading takes what generation leaves of the processors, whatever sessions its processes make."""
+"""Grading takes what generation leaves of the processors."""
 
 import multiprocessing.forkserver
 import os
 import threading
-from pathlib import Path
 
-import pytest
 from calls import Calls
 
-from evalsuite.bounded import Bounded, _children
+from evalsuite.bounded import _children
 from evalsuite.grade.entry import NICE
 
 LEAST = 19  # nobody can be nicer
-
-
-def nicer() -> tuple[int, str]:
-    """Become nicer, then start a bounded call: this process's niceness and that of the call's session."""
-    own = os.nice(3)
-    with Bounded(Path("/proc/self/autogroup").read_text) as bounded:
-        return own, bounded()
-
-
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this Linux shares by process alone")
-def test_a_bounded_call_is_as_nice_as_its_caller() -> None:
-    with Bounded(nicer) as bounded:
-        own, session = bounded()
-    assert own == min(LEAST, os.nice(0) + 3) and session.endswith(f"nice {own}\n")
 
 
 def test_graders_are_nicer_than_generation(fake_engine: Calls) -> None:
