@@ -110,6 +110,7 @@ NESTED = {
     "lists_of_decimals": pa.array([[decimal.Decimal("1.50")]]),
     "lists_of_words": pa.array([["a", "b"], ["a"]], pa.list_(pa.string())),
     "lists_of_odd_floats": pa.array([[math.nan, math.inf, -math.inf, -0.0, 1e300, 1.0]]),
+    "lists_of_large_floats": pa.array([[1e9, 1e10, -1e14, 123456789012.0, 1e15, 1e16]]),
     "lists_of_bools": pa.array([[True, False, None]]),
     "lists_of_nothing": pa.array([[None], [], None]),
     "many_numbers": pa.array([list(range(30_000)), None, [-1, 2**63 - 1]]),

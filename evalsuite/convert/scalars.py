@@ -101,8 +101,8 @@ def _float_text(array: pa.Array) -> pa.Array:
     """Shortest digits that read back to the same double; whole numbers keep `.0`, so JSON readers see a float."""
     array = array.cast(pa.float64())
     text = array.cast(pa.string())
-    # Arrow prints whole numbers below 1e15 as digits only, and -0.0 as -0
-    whole = pc.and_(pc.equal(pc.trunc(array), array), pc.less(pc.abs(array), 1e15))
+    # Arrow prints whole numbers as digits only, and some as 1e+10, which need no point.
+    whole = pc.match_substring_regex(text, r"^-?\d+$")
     if pc.any(whole).as_py():
         text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
     if pc.all(pc.is_finite(array)).as_py() in (True, None):
