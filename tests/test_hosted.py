@@ -56,6 +56,16 @@ def test_a_busy_server_is_asked_again(hosted: Endpoint, fake: Fake, status: int)
     assert sorted(outcome.done) == names(8) and not outcome.failed and outcome.generation.counters.retries >= 5
 
 
+def test_what_a_server_generated_before_is_not_counted(
+    hosted: Endpoint, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalsuite.generate.WATCH_SECONDS", 0.1)
+    assert ask(items(8), endpoint=hosted).generation.counters.tokens > 0
+    fake.tell(latency=0.1)
+    counters = ask(items(8), endpoint=hosted, concurrency=1).generation.counters
+    assert 0 < counters.engine_tokens <= counters.tokens
+
+
 def test_dropped_connections_and_torn_streams_are_asked_again(hosted: Endpoint, fake: Fake) -> None:
     fake.tell(drop={"id": 1, "count": 6})
     assert sorted(ask(items(8), endpoint=hosted).done) == names(8)
