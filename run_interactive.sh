@@ -73,6 +73,7 @@ MAX_NUM_BATCHED_TOKENS=""   # tokens in one step of the engine; empty leaves it 
 TENSOR_PARALLEL_SIZE=1      # GPUs that share each layer: for a model too large for one GPU
 PIPELINE_PARALLEL_SIZE=1    # groups of GPUs that share the layers
 DATA_PARALLEL_SIZE=1        # whole copies of the model side by side
+NODES=1                     # machines over which these sizes are spread, with --slurm: for a model too large for one
 
 DEVICE="auto"               # auto, cuda or cpu
 BASE_URL=""                 # a running OpenAI-compatible server to ask instead of starting vLLM

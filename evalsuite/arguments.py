@@ -99,6 +99,9 @@ def _engine(group: Any) -> None:
     group.add_argument("--tensor_parallel_size", type=positive, default=1, help="GPUs that share each layer")
     group.add_argument("--pipeline_parallel_size", type=positive, default=1, help="GPUs that share the layers in turn")
     group.add_argument("--data_parallel_size", type=positive, default=1, help="copies of the model")
+    group.add_argument(
+        "--nodes", type=positive, default=1, help="machines of a Slurm job that one model is spread over"
+    )
     group.add_argument("--gpu_memory_utilization", type=number(0, 1, open_low=True), help="share of a GPU's memory")
     group.add_argument("--quantization", help="vLLM's quantization method")
     group.add_argument("--kv_cache_dtype", help="vLLM's KV cache type")

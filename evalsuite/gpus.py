@@ -85,7 +85,7 @@ def read_calls(frozen: Path) -> list[Call]:
     """The frozen calls, the longest first."""
     calls = []
     for line in (frozen / "calls.tsv").read_text(encoding="utf-8").splitlines():
-        number, gpus, completions, label, model = line.split("\t")
+        number, gpus, completions, label, model = line.split("\t")[:5]
         cost = max(1, int(completions or 0)) * billions(model) / max(1, int(gpus))
         calls.append(Call(number, max(1, int(gpus)), printable(label), cost))
     return sorted(calls, key=lambda call: (-call.cost, int(call.number)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from evalsuite import address, manifest, uploads
 from evalsuite.adapters import Adapter, other_base, read_adapters
 from evalsuite.arguments import seeds as parse_seeds
+from evalsuite.engine import nodes
 from evalsuite.engine.command import (
     EngineOptions,
     check_python,
@@ -175,11 +176,14 @@ def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
     if not args.base_url:
         check_python(args.engine_python)
         here = device == "cuda" and not elsewhere and not is_multi_node(extra)
-        check_parallel(model, *sizes, len(gpu_names()) if here else None)
+        nodes.check(args.nodes, *sizes, planned=args.dry_run)
+        check_parallel(model, *sizes, len(gpu_names()) * args.nodes if here else None)
         if device == "cpu":
-            cpu_binding(sizes[0] * sizes[1] * sizes[2])
+            cpu_binding(sizes[0] * sizes[1] * sizes[2] // args.nodes)
     same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
-    same += " data_parallel_size gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
+    same += (
+        " data_parallel_size nodes gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
+    )
     values = {name: getattr(args, name) for name in same.split()}
     length = args.max_model_length or model.length
     return EngineOptions(
@@ -216,6 +220,7 @@ def describe(sweep: Sweep, unfinished: list[Experiment]) -> list[str]:
         tokens += sum(task.asked * experiment.configuration.max_new_tokens for experiment in todo)
     return [
         *lines,
+        *(printable(line, 5000) for line in nodes.describe(sweep.engine)),
         f"dry run: completions={completions} max_tokens={tokens} disk_gb={tokens * BYTES_A_TOKEN / 1e9:.3f}"
         f" unfinished={len(unfinished)}",
     ]

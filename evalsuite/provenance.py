@@ -29,6 +29,7 @@ def circumstances(engine: EngineOptions, base_url: str | None, server_version: s
             "vllm_version": server_version,
             "max_num_seqs": engine.max_num_seqs,
         }
+    values |= {"nodes": engine.nodes} if engine.nodes > 1 else {}
     names = gpu_names() if engine.device == "cuda" else []
     return values | {
         "batch_invariant": engine.batch_invariant,

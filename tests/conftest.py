@@ -65,6 +65,14 @@ def site(tmp_path: Path, cluster: dict[str, str]) -> Iterator["Site"]:
     site.release()
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few megabytes that vLLM runs."""
+    from tiny_model import make_tiny
+
+    return make_tiny(tmp_path_factory.mktemp("tiny") / "tiny")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def own_forkserver() -> Iterator[None]:
     """Each module has a forkserver of its own: converting preloads nothing that grading needs, which takes 10 s."""

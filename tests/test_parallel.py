@@ -1,4 +1,5 @@
-"""Data and tensor parallelism of two, on the real CPU build, with a tiny random Llama whose heads divide."""
+"""Two engine processes on the real CPU build, with a tiny random Llama whose heads divide: data and tensor parallel,
+and two models side by side."""
 
 import asyncio
 import json
@@ -14,8 +15,6 @@ from conftest import ROOT
 from evalsuite.engine.command import EngineOptions
 from evalsuite.engine.server import Server
 
-EMBEDDED = ROOT / "models" / "SmolLM2-135M-Instruct"
-
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two engine processes need two cores"),
@@ -26,25 +25,6 @@ pytestmark = [
 def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """One GiB of KV cache for each engine process: two of the default size would not fit a small machine."""
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of 4 heads and 2 layers with random weights and the embedded model's tokenizer."""
-    subprocess.run([sys.executable, "-m", "evalsuite.embedded", str(EMBEDDED)], check=True, cwd=ROOT)
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("tiny") / "tiny"
-    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=2048, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 async def tokens_by_engine(server: Server, requests: int) -> dict[str, float]:
@@ -108,3 +88,17 @@ def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_p
     assert "1, 2, 4 would" in refused("--tensor_parallel_size", "3")
     assert "exceeds the 2 layers" in refused("--pipeline_parallel_size", "3")
     assert "CPU cores" in refused("--data_parallel_size", "512")
+
+
+def test_two_models_run_side_by_side_on_real_engines(tiny: Path, tmp_path: Path) -> None:
+    env = os.environ | {"GPUS": "2", "MODELS": f"one={tiny} other={tiny}", "SETUP": "0", "DEVICE": "cpu"}
+    env |= {"LOCAL_DIR": str(tmp_path), "PYTHON": sys.executable, "TASKS": "demo_words", "SEEDS": "0"}
+    env |= {"MAX_NEW_TOKENS": "16", "MAX_MODEL_LENGTHS": "512", "EXTRA_ARGS": "--allow_broken --max_samples 4"}
+    command = ["bash", ROOT / "run_interactive.sh"]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    events = [line.split()[0] for line in done.stdout.splitlines() if line.startswith(("started", "finished"))]
+    assert events == ["started", "started", "finished", "finished"]
+    manifests = [json.loads(path.read_text()) for path in tmp_path.glob("output/*/*/experiment.json")]
+    assert sorted(one["model"] for one in manifests) == ["one", "other"]
+    assert all(one["status"] == "finished" and one["num_samples"] == 4 for one in manifests)

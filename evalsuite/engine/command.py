@@ -50,6 +50,7 @@ class EngineOptions:
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
+    nodes: int = 1  # machines that the parallel sizes are spread over
     gpu_memory_utilization: float | None = None
     quantization: str | None = None
     kv_cache_dtype: str | None = None
@@ -143,8 +144,13 @@ def gpu_names() -> list[str]:
 def server_command(options: EngineOptions) -> list[str]:
     """The server's command line; `{folder}` stands for the private folder that will hold the socket."""
     command = [options.python, "-m", "vllm.entrypoints.openai.api_server", "--model", options.model]
-    command += ["--served-model-name", options.served_name, "--uds", "{folder}/engine.sock"]
-    command += ["--generation-config", "vllm", "--dtype", options.dtype, "--max-num-seqs", str(options.max_num_seqs)]
+    return [*command, "--uds", "{folder}/engine.sock", *engine_arguments(options)]
+
+
+def engine_arguments(options: EngineOptions) -> list[str]:
+    """What the server says of its engine, alike on all nodes of one."""
+    command = ["--served-model-name", options.served_name, "--generation-config", "vllm"]
+    command += ["--dtype", options.dtype, "--max-num-seqs", str(options.max_num_seqs)]
     command += ["--tensor-parallel-size", str(options.tensor_parallel_size)]
     command += ["--pipeline-parallel-size", str(options.pipeline_parallel_size)]
     command += ["--data-parallel-size", str(options.data_parallel_size)]
@@ -196,9 +202,9 @@ def server_environment(options: EngineOptions) -> dict[str, str]:
         env["VLLM_BATCH_INVARIANT"] = "1"
     if options.device == "cpu":
         env.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
-        if ranks(options) > 1:
-            env.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(ranks(options)))
-    if not is_multi_node(options.engine_args):
+        if ranks(options) > options.nodes:
+            env.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(ranks(options) // options.nodes))
+    if options.nodes == 1 and not is_multi_node(options.engine_args):
         env.setdefault("VLLM_HOST_IP", "127.0.0.1")  # engine processes talk over loopback only
     return env
 

@@ -9,6 +9,7 @@ import aiohttp
 
 from evalsuite.engine.command import EngineOptions, log_tail, server_command, server_environment
 from evalsuite.engine.leash import Leash
+from evalsuite.engine.nodes import Meeting, first_command, other_command
 from evalsuite.errors import RunError
 
 # What a user can do about the usual reasons, by what the server's log says.
@@ -53,6 +54,7 @@ class Server:
         self._launched = 0.0
         self._environment = server_environment(options)  # now: workers are started with another one later
         self._leash: Leash | None = None
+        self._others: Leash | None = None  # holds srun, which runs the engine's share on the other nodes
 
     @property
     def base_url(self) -> str:
@@ -68,18 +70,37 @@ class Server:
         self.stop()
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            self._leash = Leash(server_command(self.options), env=self._environment, log=self.log)
+            self._leash_all()
         except OSError as error:
             raise RunError(f"cannot start the engine: {error}; check {self.log.parent}") from error
         self.starts += 1
         self._launched = time.monotonic()
 
+    def _leash_all(self) -> None:
+        if self.options.nodes == 1:
+            self._leash = Leash(server_command(self.options), env=self._environment, log=self.log)
+            return
+        meeting = Meeting.here()
+        self._leash = Leash(first_command(self.options, meeting), env=self._environment, log=self.log)
+        self._others = Leash(other_command(self.options, meeting), env=self._environment, log=self.others_log)
+
+    @property
+    def others_log(self) -> Path:
+        """What the engine's other nodes say, each line with its node's number from 0."""
+        return self.log.with_name(f"{self.log.stem}-others{self.log.suffix}")
+
     @property
     def alive(self) -> bool:
-        return self._leash is not None and self._leash.exit_code is None
+        """Whether the server lives, and its share on the other nodes if there is one."""
+        return self._leash is not None and all(one.exit_code is None for one in self._leashes())
+
+    def _leashes(self) -> list[Leash]:
+        return [one for one in (self._leash, self._others) if one is not None]
 
     def death(self) -> EngineDied:
         """The error that says why the server is gone."""
+        if self._others is not None and self._others.exit_code is not None:
+            return EngineDied("on another node: " + explain(self.others_log, self._others.exit_code))
         code = self._leash.exit_code if self._leash else None
         return EngineDied(explain(self.log, code))
 
@@ -103,6 +124,6 @@ class Server:
 
     def stop(self) -> None:
         """End the server and everything it started; returns when they are gone."""
-        if self._leash is not None:
-            self._leash.stop()
-            self._leash = None
+        for leash in self._leashes():
+            leash.stop()
+        self._leash = self._others = None

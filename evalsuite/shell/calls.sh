@@ -83,6 +83,7 @@ add_flags() {
     add --pipeline_parallel_size "$PIPELINE_PARALLEL_SIZE"
     add --data_parallel_size "$DATA_PARALLEL_SIZE"
     add --max_samples "${MAX_SAMPLES#all}"
+    [[ $NODES == 1 ]] || add --nodes "$NODES"
     add --data_dir "$DATA_DIR"
     add --base_url "$BASE_URL"
     add --device "${DEVICE#auto}"

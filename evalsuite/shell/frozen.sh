@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 # freeze_folder KIND DRY_RUN_FLAG...: a new FROZEN, for us alone (a call may hold the password of a URL), with
-#   calls/N       LABEL, MODEL_NAME, GPUS_NEEDED and the array CALL, to be sourced
-#   calls.tsv     N, GPUs, completions left, label, model name; records/N is what became of it
+#   calls/N       LABEL, MODEL_NAME, GPUS_NEEDED, NODES_NEEDED and the array CALL, to be sourced
+#   calls.tsv     N, GPUs, completions left, label, model name, nodes; records/N is what became of it
 freeze_folder() {
     FROZEN=$PWD/$OUTPUT_DIR/logs/$1/$RUN_ID
     [[ $OUTPUT_DIR != /* ]] || FROZEN=$OUTPUT_DIR/logs/$1/$RUN_ID
@@ -32,12 +32,12 @@ freeze_call() {
 write_call() {
     local LABEL=$1
     count_gpus
-    (umask 077 && declare -p LABEL MODEL_NAME GPUS_NEEDED CALL >"$FROZEN/calls/$FROZEN_COUNT")
-    printf '%s\t%s\t%s\t%s\t%s\n' "$FROZEN_COUNT" "$GPUS_NEEDED" "${2:-0}" "${LABEL//[[:cntrl:]]/ }" \
-        "${MODEL_NAME//[[:cntrl:]]/ }" >>"$FROZEN/calls.tsv"
+    (umask 077 && declare -p LABEL MODEL_NAME GPUS_NEEDED NODES_NEEDED CALL >"$FROZEN/calls/$FROZEN_COUNT")
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$FROZEN_COUNT" "$GPUS_NEEDED" "${2:-0}" "${LABEL//[[:cntrl:]]/ }" \
+        "${MODEL_NAME//[[:cntrl:]]/ }" "$NODES_NEEDED" >>"$FROZEN/calls.tsv"
 }
 
-# Into GPUS_NEEDED what the call's parallel sizes need; none on CPUs or with a server elsewhere.
+# Into GPUS_NEEDED what the call's parallel sizes need, over its NODES_NEEDED; none on CPUs or with a server elsewhere.
 count_gpus() {
     local flag
     GPUS_NEEDED=1
@@ -45,10 +45,12 @@ count_gpus() {
         flag_value "$flag" 1
         GPUS_NEEDED=$((GPUS_NEEDED * 10#$VALUE))
     done
+    flag_value --nodes 1
+    NODES_NEEDED=$((10#$VALUE))
     flag_value --device "${FLAVOUR:-cuda}"
     [[ $VALUE != cpu ]] || GPUS_NEEDED=0
     flag_value --base_url ""
-    [[ -z $VALUE ]] || GPUS_NEEDED=0
+    [[ -z $VALUE ]] || GPUS_NEEDED=0 NODES_NEEDED=1
 }
 
 # flag_value FLAG DEFAULT: into VALUE what the call gives the flag; the last one counts, as with main.py.

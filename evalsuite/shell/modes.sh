@@ -2,13 +2,15 @@
 # shellcheck shell=bash
 
 MODE=run_everything
+DRY_RUN=0
+PLAN_FLAGS=()
 SLURM_ACTION=""
 
 read_arguments() {
     while (($#)); do
         case $1 in
             -h | --help) show_help && exit 0 ;;
-            --dry-run) MODE=show_plan ;;
+            --dry-run) DRY_RUN=1 ;;
             --prefetch) MODE=prefetch ;;
             --slurm) MODE=slurm_submit ;;
             --status | --cancel) SLURM_ACTION=${1#--} ;;
@@ -18,9 +20,17 @@ read_arguments() {
         esac
         shift
     done
+    [[ $DRY_RUN == 0 ]] || plan_only
     [[ -n $SLURM_ACTION ]] || return 0
     [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION goes with --slurm; give both"
     MODE=slurm_$SLURM_ACTION
+}
+
+# --dry-run does nothing, whatever it stands beside; with --slurm it plans for the nodes' GPUs.
+plan_only() {
+    [[ -z $SLURM_ACTION ]] || die "--dry-run and --$SLURM_ACTION are two different things; give one"
+    [[ $MODE != slurm_submit ]] || PLAN_FLAGS=(--elsewhere)
+    MODE=show_plan
 }
 
 # The header comment of the script is the help.
@@ -114,13 +124,22 @@ plan_call() {
     local label=$1 text status=0
     show_command "${CALL[@]}"
     [[ $READY == 1 ]] || return 0
-    text=$("${CALL[@]}" --dry_run 2>&1) || status=$?
+    text=$("${CALL[@]}" --dry_run "${PLAN_FLAGS[@]}" 2>&1) || status=$?
     if ((status)); then
         note "$label: $(tail -n 1 <<<"$text")"
         MISTAKES=$((MISTAKES + 1))
     else
         PLANNED+=("$(grep '^dry run: ' <<<"$text" | tail -n 1 || true)")
+        show_engine "$text"
     fi
+}
+
+# The commands of an engine that spans several nodes.
+show_engine() {
+    local line
+    while IFS= read -r line; do
+        [[ $line != "engine "* ]] || say "  $line"
+    done <<<"$1"
 }
 
 add_up_plan() {

@@ -53,16 +53,16 @@ leave_out_queued() {
 
 slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.slurm "$1" "${@:3}"; }
 
-# An array's tasks are alike in what they ask for: into ARRAYS[GPUS-BASE] the indexes of the calls; the most GPUs first.
+# An array's tasks are alike in what they ask for: into ARRAYS[GPUS-NODES-BASE] the indexes of the calls; the most GPUs first.
 group_calls() {
-    local number gpus key
+    local number gpus nodes key
     declare -gA ARRAYS=()
-    while IFS=$'\t' read -r number gpus _; do
+    while IFS=$'\t' read -r number gpus _ _ _ nodes; do
         [[ -f $FROZEN/calls/$number ]] || continue
-        key=$gpus-$((number / INDEXES * INDEXES))
+        key=$gpus-$nodes-$((number / INDEXES * INDEXES))
         ARRAYS[$key]+=${ARRAYS[$key]+,}$((number % INDEXES))
     done <"$FROZEN/calls.tsv"
-    mapfile -t ARRAY_KEYS < <(printf '%s\n' "${!ARRAYS[@]}" | sort -t - -k 1,1nr -k 2,2n)
+    mapfile -t ARRAY_KEYS < <(printf '%s\n' "${!ARRAYS[@]}" | sort -t - -k 1,1nr -k 2,2n -k 3,3n)
 }
 
 nothing_to_submit() {
@@ -84,13 +84,14 @@ submit_all() {
 # With fewer tasks at a time than arrays, an array waits for the one that many places before it.
 submit_array() {
     local position=$1 key=${ARRAY_KEYS[$1]} after=() limit id
-    local gpus=${key%-*} base=${key#*-}
+    local gpus nodes base
+    IFS=- read -r gpus nodes base <<<"$key"
     share_of "$position"
     ((LIMIT == 0)) || limit=%$LIMIT
     if ((LIMIT && position >= SLURM_MAX_PARALLEL)); then
         after=("--dependency=afterany:${JOB_IDS[position - SLURM_MAX_PARALLEL]}")
     fi
-    sbatch_options "$gpus"
+    sbatch_options "$gpus" "$nodes"
     id=$(sbatch_now "${OPTIONS[@]}" "${after[@]}" --array="${ARRAYS[$key]}${limit-}" \
         "${SBATCH_ARGS[@]}" "$ROOT/evalsuite/shell/slurm_task.sh" "$ROOT" "$FROZEN" "$base" "$SLURM_MAX_REQUEUES") ||
         cancel_half "$id"
@@ -107,14 +108,16 @@ share_of() {
     ((LIMIT > 0)) || LIMIT=1
 }
 
-# Into OPTIONS what every task asks for. The warning signal goes to the script alone, which hands it on.
+# sbatch_options GPUS NODES: into OPTIONS what every task asks for; GPUs, memory and CPUs count by node. The warning
+# signal goes to the script alone, which hands it on.
 sbatch_options() {
     common_options
     OPTIONS+=(--signal="B:USR1@$SLURM_WARNING" --output="${FROZEN//%/%%}/slurm_%A_%a.out")
     [[ -z $SLURM_TIME ]] || OPTIONS+=(--time="$SLURM_TIME")
     [[ -z $SLURM_MEM ]] || OPTIONS+=(--mem="$SLURM_MEM")
     [[ -z $SLURM_CPUS ]] || OPTIONS+=(--cpus-per-task="$SLURM_CPUS")
-    (($1 == 0)) || OPTIONS+=(--gres="$SLURM_GRES:$1")
+    (($1 == 0)) || OPTIONS+=(--gres="$SLURM_GRES:$(($1 / $2))")
+    (($2 == 1)) || OPTIONS+=(--nodes="$2" --ntasks-per-node=1)
 }
 
 common_options() {
