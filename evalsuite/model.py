@@ -103,17 +103,32 @@ def check_parallel(model: Model, tensor: int, pipeline: int, data: int, gpus: in
     nested = model.config.get("text_config")
     config = nested if isinstance(nested, dict) else model.config
     heads, layers = config.get("num_attention_heads"), config.get("num_hidden_layers")
-    if isinstance(heads, int) and heads % tensor:
-        fitting = [size for size in range(1, heads + 1) if heads % size == 0]
+    if isinstance(heads, int) and (obstacle := _indivisible(config, tensor)):
+        fitting = [size for size in range(1, heads + 1) if not _indivisible(config, size)]
         raise UserError(
-            f"--tensor_parallel_size {tensor} does not divide the {heads} attention heads of {model.source}; "
+            f"--tensor_parallel_size {tensor} does not divide the {obstacle} of {model.source}; "
             f"{', '.join(map(str, fitting))} would"
         )
     if isinstance(layers, int) and pipeline > layers:
-        raise UserError(f"--pipeline_parallel_size {pipeline} exceeds the {layers} layers of {model.source}")
+        raise UserError(
+            f"--pipeline_parallel_size {pipeline} exceeds the {layers} layers of {model.source}; 1 to {layers} would do"
+        )
     needed = tensor * pipeline * data
     if gpus is not None and needed > gpus:
         raise UserError(
             f"tensor {tensor} x pipeline {pipeline} x data {data} parallel need {needed} GPUs, {gpus} are visible; "
             "lower a size or free more GPUs (CUDA_VISIBLE_DEVICES)"
         )
+
+
+def _indivisible(config: dict[str, Any], tensor: int) -> str:
+    """What of a model so many GPUs cannot share, empty where they can. Key-value heads may also be copied, evenly."""
+    heads, pairs = config["num_attention_heads"], config.get("num_key_value_heads")
+    width = config.get("intermediate_size")
+    if heads % tensor:
+        return f"{heads} attention heads"
+    if isinstance(pairs, int) and pairs > 0 and pairs % tensor and tensor % pairs:
+        return f"{pairs} key-value heads"
+    if isinstance(width, int) and width % tensor and not any("expert" in name for name in config):
+        return f"intermediate size {width}"
+    return ""

@@ -14,6 +14,8 @@ from conftest import ROOT
 
 from evalsuite.engine.command import EngineOptions
 from evalsuite.engine.server import Server
+from evalsuite.errors import UserError
+from evalsuite.model import Model, check_parallel
 
 pytestmark = [
     pytest.mark.engine,
@@ -86,8 +88,29 @@ def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_p
 
     assert "does not divide the 4 attention heads" in refused("--tensor_parallel_size", "3")
     assert "1, 2, 4 would" in refused("--tensor_parallel_size", "3")
-    assert "exceeds the 2 layers" in refused("--pipeline_parallel_size", "3")
-    assert "CPU cores" in refused("--data_parallel_size", "512")
+    assert "exceeds the 2 layers" in (told := refused("--pipeline_parallel_size", "3")) and "1 to 2 would do" in told
+    assert "CPU cores" in (told := refused("--data_parallel_size", "512")) and "product is at most" in told
+
+
+@pytest.mark.parametrize(
+    "tensor, told",
+    [
+        (5, "28 attention heads of m; 1, 2, 4, 28 would"),
+        (7, "4 key-value heads of m; 1, 2, 4, 28 would"),
+        (14, "4 key-value heads"),
+    ],
+)
+def test_heads_of_keys_and_values_count_too(tensor: int, told: str) -> None:
+    model = Model("m", "m", "", config={"num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 5600})
+    with pytest.raises(UserError, match=told):
+        check_parallel(model, tensor, 1, 1, None)
+    for size in (1, 2, 4, 28):
+        check_parallel(model, size, 1, 1, None)
+
+
+def test_more_gpus_than_there_are_is_told_with_how_many_are_needed() -> None:
+    with pytest.raises(UserError, match="need 8 GPUs, 4 are visible"):
+        check_parallel(Model("m", "m", "", config={"num_attention_heads": 8}), 4, 1, 2, 4)
 
 
 def test_two_models_run_side_by_side_on_real_engines(tiny: Path, tmp_path: Path) -> None:

@@ -220,7 +220,10 @@ def cpu_binding(count: int) -> str:
     """Cores per rank for vLLM's CPU engine, e.g. `0|1` for two ranks on two cores. UserError with too few."""
     cores = sorted(os.sched_getaffinity(0))
     if count > len(cores):
-        raise UserError(f"parallel sizes ask for {count} engine processes, but only {len(cores)} CPU cores are allowed")
+        raise UserError(
+            f"parallel sizes ask for {count} engine processes, but only {len(cores)} CPU cores are allowed; "
+            f"sizes whose product is at most {len(cores)} would do"
+        )
     share = len(cores) // count
     groups = [cores[index * share : (index + 1) * share] for index in range(count)]
     return "|".join(",".join(map(str, group)) for group in groups)
