@@ -105,34 +105,6 @@ def test_what_does_not_change_a_result_keeps_the_folder(server: Calls, change: s
     assert plan_names(server, *parts) == plan_names(server)
 
 
-def test_more_samples_ask_only_for_the_others(server: Calls) -> None:
-    data = str(make_data(server.folder / "ten", 10))
-    _, first = server.asked("out", "--data_dir", data, "--max_samples", "4")
-    manifest = only(server)
-    assert len(first) == 4 and manifest["num_samples"] == 4 and manifest["history"] == []
-    _, more = server.asked("out", "--data_dir", data, "--max_samples", "8")
-    assert len(more) == 4 and not by_problem(more).keys() & by_problem(first).keys()
-    manifest = only(server)
-    assert manifest["num_samples"] == 8 and [one["num_samples"] for one in manifest["history"]] == [4]
-    _, rest = server.asked("out", "--data_dir", data)
-    assert len(rest) == 2 and only(server)["num_samples"] == 10
-
-
-def test_fewer_samples_and_single_ids_of_a_finished_experiment_ask_nothing(server: Calls) -> None:
-    asked(server)
-    for choice in (("--max_samples", "2"), ("--ids", "p1"), ("--filter", "answer > 8")):
-        outcome, requests = asked(server, *choice)
-        assert (outcome.code, requests) == (0, 0)
-    assert only(server)["num_samples"] == 6
-
-
-def test_single_ids_grow_into_a_whole_task(server: Calls) -> None:
-    assert asked(server, "--ids", "p1", "p2")[1] == 2
-    assert asked(server, "--ids", "p2", "p3")[1] == 1
-    assert asked(server, "--filter", "answer > 8")[1] == 2  # p4, p5; p3 is there
-    assert asked(server)[1] == 1 and only(server)["num_samples"] == 6
-
-
 def test_changed_data_are_another_configuration(server: Calls) -> None:
     data = server.folder / "changing"
     assert asked(server, "--data_dir", str(make_data(data, 3)))[1] == 3

@@ -42,6 +42,8 @@ def test_growing_pays_for_the_new_problems_alone_and_shrinking_for_none(calls: C
         assert none == set() and outcome.out == "1 experiments: 1 finished, 0 to do\n"
     _, rest = paid(calls)
     assert len(rest) == PROBLEMS - 50 and not rest & (five | more)
+    for choice in (("--max_samples", "2"), ("--ids", "p1"), ("--filter", "level>=4")):  # all of it holds any part
+        assert paid(calls, *choice)[1] == set()
     (manifest,) = experiments(calls.folder / "out").values()
     assert (manifest["num_samples"], manifest["problems_total"]) == (PROBLEMS, PROBLEMS)
     assert [one["num_samples"] for one in manifest["history"]] == [5, 50]
