@@ -42,9 +42,10 @@ class Watch:
                 self.main_cpu.append((time.time(), cpu))
 
     def cpu_between(self, first: float, last: float) -> float:
-        """Processor seconds of the command's own process between two times."""
-        inside = [cpu for at, cpu in self.main_cpu if first <= at <= last]
-        return inside[-1] - inside[0] if inside else 0.0
+        """Processor seconds of the command's own process between two times, to the looks around them."""
+        before = max((cpu for at, cpu in self.main_cpu if at <= first), default=0.0)
+        after = min((cpu for at, cpu in self.main_cpu if at >= last), default=self.main_cpu[-1][1])
+        return after - before
 
     def by_role(self) -> dict[str, dict[str, float]]:
         """How many processes of a role there were, the largest one's peak, and what all took of the processors."""

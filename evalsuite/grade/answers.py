@@ -1,5 +1,6 @@
 """A LightevalModel that answers from the journal: lighteval grades what was generated elsewhere."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ def config_of(manifest: dict[str, Any]) -> AnswersConfig:
     )
 
 
+def compact(completion: Completion) -> Completion:
+    """The same with its token ids as an array: 32,768 Python ints weigh a megabyte, which lighteval would copy."""
+    return replace(completion, token_ids=np.asarray(completion.token_ids, dtype=np.int64))
+
+
 def thinking_opened(completions: dict[str, Completion], prompts: dict[str, Prompt]) -> str:
     """The tag with which the template opened the thinking before every response, "" where it did not.
 
@@ -71,6 +77,7 @@ class JournalModel(LightevalModel):
     """Answers each document with the journaled completion of its problem."""
 
     def __init__(self, config: AnswersConfig, completions: dict[str, Completion], prompts: dict[str, Prompt]) -> None:
+        """`completions` by problem, as `compact` leaves them."""
         self.config, self.completions, self.prompts = config, completions, prompts
         self._cache = _NoCache()
         self._opened = thinking_opened(completions, prompts)
@@ -105,8 +112,7 @@ class JournalModel(LightevalModel):
             input=prompt.text if prompt else None,
             input_tokens=np.asarray(prompt.ids if prompt else (), dtype=np.int64),
             text=[completion.text],
-            # Arrays, not lists: lighteval copies what it saves several times, and 32,768 Python ints weigh a megabyte.
-            output_tokens=[np.asarray(completion.token_ids, dtype=np.int64)],
+            output_tokens=[completion.token_ids],
             reasonings=[completion.reasoning],
         )
 

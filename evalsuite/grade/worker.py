@@ -18,7 +18,7 @@ from evalsuite.bounded import Bounded
 from evalsuite.errors import RunError
 from evalsuite.files import sync
 from evalsuite.grade import leftovers, pushing
-from evalsuite.grade.answers import JournalModel, config_of
+from evalsuite.grade.answers import JournalModel, compact, config_of
 from evalsuite.grade.jobs import Graded, GradeJob
 from evalsuite.grade.judging import add_judge
 from evalsuite.grade.patience import patiently
@@ -33,7 +33,7 @@ lighteval.pipeline.logger.setLevel("WARNING")
 def grade(job: GradeJob) -> Graded:
     """Grade one experiment: results/ and details/ by lighteval's tracker, the manifest last, the journal packed."""
     journal = Journal(job.folder)
-    completions = {one.problem: one for one in journal.read() if one.sample == 0}
+    completions = {one.problem: compact(one) for one in journal.read() if one.sample == 0}
     before = manifest.read(job.folder)
     asked = _asked(job, completions, before)
     if not asked:
