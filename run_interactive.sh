@@ -7,6 +7,7 @@
 #   bash run_interactive.sh --slurm      submits the same to a Slurm cluster; --slurm --status, --slurm --cancel
 #   bash run_interactive.sh --prefetch   fetches models and data sets, for nodes without internet
 #   bash run_interactive.sh --series run7 'ckpts/run7/checkpoint-*'    these checkpoints instead of MODELS
+#   bash run_interactive.sh --watch 'ckpts/run7/checkpoint-*'          the same as they appear, while the run is trained
 #   bash run_interactive.sh --help       this text
 #
 # A variable given in the environment wins over the file, and the file over the block; lists are split at spaces:
@@ -84,6 +85,11 @@ SEEDS_PER_RUN="all"         # seeds and tasks of one main.py call: "all" loads a
 TASKS_PER_RUN="all"         # 1 and 1 is a process per experiment
 
 GPUS=""                     # 8: as many models at once as fit, each on the GPUs of its parallel sizes; empty: one by one
+
+# For --watch (docs/training.md); with WANDB_RUN_ID in the environment the curves go to that W&B run.
+WATCH_SETTLE=30             # seconds for which a checkpoint's files must not have changed
+WATCH_ORDER="oldest"        # or newest: which checkpoint comes first
+WATCH_TENSORBOARD=""        # a folder for the curves as TensorBoard events
 
 # For --slurm (docs/cluster.md); what is empty is left to the cluster. A task gets the GPUs of its parallel sizes.
 SLURM_PARTITION=""

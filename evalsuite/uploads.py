@@ -28,8 +28,8 @@ def check(args: argparse.Namespace) -> None:
     """Raise UserError for a package, a project or a key that is missing: it would be missed after hours of work."""
     if args.wandb is not None:
         _check_wandb(args.wandb)
-    if args.tensorboard and not _installed("tensorboardX"):
-        raise UserError("--tensorboard needs the package tensorboardX: pip install tensorboardX")
+    if args.tensorboard:
+        check_tensorboard("--tensorboard")
     if args.push_to_hub is not None:
         _check_hub(args.push_to_hub)
 
@@ -37,13 +37,23 @@ def check(args: argparse.Namespace) -> None:
 def _check_wandb(project: str) -> None:
     if not project:
         raise UserError("--wandb: name a project, --wandb PROJECT or WANDB_PROJECT in the environment")
-    if _installed("trackio"):  # lighteval prefers it
-        return
+    if not _installed("trackio"):  # lighteval prefers it
+        check_wandb("--wandb", "wandb (or trackio)")
+
+
+def check_wandb(asked: str, package: str = "wandb") -> None:
+    """Raise UserError where the package, or a key for a server, is missing; `asked` is what needs it."""
     if not _installed("wandb"):
-        raise UserError("--wandb needs the package wandb (or trackio): pip install wandb")
+        raise UserError(f"{asked} needs the package {package}: pip install wandb")
     online = os.environ.get("WANDB_MODE", "online") in ("online", "run", "shared")
     if online and not os.environ.get("WANDB_API_KEY") and not _in_netrc():
-        raise UserError("--wandb: no key; run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline")
+        raise UserError(f"{asked}: no key; run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline")
+
+
+def check_tensorboard(asked: str) -> None:
+    """Raise UserError where the package is missing; `asked` is what needs it."""
+    if not _installed("tensorboardX"):
+        raise UserError(f"{asked} needs the package tensorboardX: pip install tensorboardX")
 
 
 def _in_netrc() -> bool:

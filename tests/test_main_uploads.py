@@ -1,7 +1,6 @@
 """--wandb, --tensorboard and --push_to_hub give finished experiments' scores away; what fails there is only said."""
 
 import json
-import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from calls import Calls, Outcome
 from fake_hub import FakeHub, fake_hub
 from sweeps import experiments
+from trackers import tensorboard_scalars, wandb_log
 
 FLAGS = ("--wandb", "proj", "--tensorboard", "--push_to_hub", "us")
 REPOSITORY = "us/details_bytes_private"
@@ -45,13 +45,11 @@ def accuracies(output: Path) -> dict[str, float]:
 
 
 def test_weights_and_biases_has_a_run_an_experiment_with_scores_and_configuration(pushed: tuple[Outcome, Path]) -> None:
-    from wandb.proto.wandb_internal_pb2 import Record
-
     outcome, output = pushed
     assert outcome.code == 0 and "not sent" not in outcome.out
     found = {}
     for path in (output / "logs").glob("wandb/offline-run-*/*.wandb"):
-        records = [Record.FromString(data) for data in wandb_records(path)]
+        records = wandb_log(path)
         run = next(one.run for one in records if one.WhichOneof("record_type") == "run")
         assert (run.project, run.run_group) == ("proj", "bytes")
         values = {tuple(item.nested_key): item.value_json for one in records for item in one.history.item}
@@ -61,32 +59,10 @@ def test_weights_and_biases_has_a_run_an_experiment_with_scores_and_configuratio
     assert len(found) == 2 and found == accuracies(output)
 
 
-def wandb_records(path: Path) -> Iterator[bytes]:
-    """The records of a .wandb file: leveldb's log, pieces in blocks of 32 KiB, after a header of 7 bytes."""
-    data, at, record = path.read_bytes(), 7, b""
-    while at + 7 <= len(data):
-        if (left := 32768 - at % 32768) < 7:
-            at += left
-            continue
-        _, size, kind = struct.unpack("<IHB", data[at : at + 7])
-        record += data[at + 7 : at + 7 + size]
-        at += 7 + size
-        if kind in (1, 4):  # whole, or the last piece
-            yield record
-            record = b""
-
-
 def test_tensorboard_has_lightevals_tags_with_the_seed_as_the_step(pushed: tuple[Outcome, Path]) -> None:
-    from tensorboardX.proto.event_pb2 import Event
-
     for name, accuracy in accuracies(pushed[1]).items():
-        (path,) = (pushed[1] / "bytes" / name / "tb").iterdir()
-        data, at, seen = path.read_bytes(), 0, {}
-        while at < len(data):
-            (size,) = struct.unpack("<Q", data[at : at + 8])
-            event = Event.FromString(data[at + 12 : at + 12 + size])
-            seen |= {(event.step, value.tag): value.simple_value for value in event.summary.value}
-            at += 16 + size
+        scalars = tensorboard_scalars(pushed[1] / "bytes" / name / "tb")
+        seen = {(step, tag): value for step, tag, value in scalars}
         assert seen[int(name[-1]), "eval/demo_arithmetic_0/verified_match"] == pytest.approx(accuracy)
 
 

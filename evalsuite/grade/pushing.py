@@ -1,10 +1,8 @@
 """Giving an experiment's scores to the trackers that were asked for, after all is saved: a failure is only said."""
 
-import contextlib
 import json
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 from lighteval.logging.evaluation_tracker import EvaluationTracker
 
+from evalsuite.deadline import deadline
 from evalsuite.files import printable
 from evalsuite.grade.jobs import GradeJob
 
@@ -32,26 +31,12 @@ def push(job: GradeJob, tracker: EvaluationTracker, results: Path, details: Path
 
 def _tried(name: str, action: Callable[[], None]) -> str | None:
     try:
-        with _deadline(PUSH_SECONDS):
+        with deadline(PUSH_SECONDS):
             action()
     except Exception as error:  # whatever a service and its client come up with: the experiment is finished
         reason = str(error).strip().splitlines() or [""]
         return f"not sent to {name}: {type(error).__name__}: {printable(reason[0], 200)}; --regrade sends it again"
     return None
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    def on_alarm(number: int, frame: Any) -> None:
-        raise TimeoutError(f"no end after {seconds:.0f} s")
-
-    before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _to_wandb(job: GradeJob, results: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ model_name() {
     fi
 }
 
+choose_models() { MODELS=("$@"); }
+
 # series_of NAME: into SERIES_NAME the series of NAME@STEP, else nothing.
 series_of() {
     SERIES_NAME=""

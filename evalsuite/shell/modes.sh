@@ -14,6 +14,7 @@ read_arguments() {
             --prefetch) MODE=prefetch ;;
             --slurm) MODE=slurm_submit ;;
             --status | --cancel) SLURM_ACTION=${1#--} ;;
+            --watch) take_watch "${@:2}" && shift "$TAKEN" ;;
             --series) take_series "${@:2}" && shift "$TAKEN" ;;
             -*) die "unknown option $1; --help shows what there is" ;;
             *) take_conf "$1" ;;
@@ -21,6 +22,7 @@ read_arguments() {
         shift
     done
     [[ $DRY_RUN == 0 ]] || plan_only
+    ((${#WATCHED[@]} == 0)) || watch_mode
     [[ -n $SLURM_ACTION ]] || return 0
     [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION goes with --slurm; give both"
     MODE=slurm_$SLURM_ACTION
@@ -65,8 +67,11 @@ prefetch_call() {
     PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.prefetch "${CALL[@]:2}" || FAILED+=("$1")
 }
 
+# Into RUN_ID what the logs are called; the argument sets rounds of one process apart.
+name_run() { RUN_ID=$(date +%Y%m%d-%H%M%S)-$$$1; }
+
 prepare_logs() {
-    RUN_ID=$(date +%Y%m%d-%H%M%S)-$$
+    name_run ""
     mkdir -p "$OUTPUT_DIR/logs" 2>/dev/null || true
     [[ -d $OUTPUT_DIR/logs && -w $OUTPUT_DIR/logs ]] ||
         fail "cannot write to $OUTPUT_DIR/logs; choose another OUTPUT_DIR, or make it a writable folder"

@@ -12,16 +12,24 @@ take_series() {
     TAKEN=1
     for pattern in "${@:2}"; do
         ((TAKEN == 1)) || [[ -d $pattern ]] || break
-        [[ $pattern == [/~]* ]] || pattern=${PWD//\[/\\[}/$pattern
-        SERIES+=("$name@=$pattern")
+        anchor "$pattern"
+        SERIES+=("$name@=$ANCHORED")
         TAKEN=$((TAKEN + 1))
     done
+}
+
+# Into ANCHORED the pattern as seen from here, whatever LOCAL_DIR is.
+anchor() {
+    ANCHORED=${1/#~\//$HOME/}
+    [[ $ANCHORED == /* ]] || ANCHORED=${PWD//\[/\\[}/$ANCHORED
 }
 
 # Every NAME@=PATTERN of MODELS becomes the folders that match; --series takes the place of MODELS.
 expand_series() {
     local model expanded=()
     ((${#SERIES[@]} == 0)) || MODELS=("${SERIES[@]}")
+    ((${#WATCHED[@]} == 0)) || MODELS=("${WATCHED[@]}")
+    [[ $MODE != watch_checkpoints ]] || MODELS=("${WATCHED[@]/%@=*/@0=.}") # so as to check the variables: none may be there
     for model in "${MODELS[@]}"; do
         if [[ $model == ?*@=?* ]]; then
             checkpoints_of "${model%%@=*}" "${model#*@=}"
