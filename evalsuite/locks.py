@@ -21,6 +21,7 @@ NAME = ".lock"
 TAKEOVER = ".lock.takeover"  # who may remove a dead holder's lock
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 90.0
+DOUBT_SECONDS = 600.0  # the same where two clocks are compared
 
 
 def process_start(pid: int) -> str | None:
@@ -38,6 +39,23 @@ def machine() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     return socket.gethostname()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process holds a folder's lock; nothing is touched, so that elsewhere our own clock must do."""
+    holder = _read(folder / NAME)
+    if holder is None:
+        return False
+    if holder.get("machine") == machine():
+        return _is_running(holder)
+    with contextlib.suppress(OSError):
+        return time.time() - (folder / NAME).stat().st_mtime < DOUBT_SECONDS
+    return False
+
+
+def _is_running(holder: dict[str, Any]) -> bool:
+    began = process_start(holder["pid"]) if isinstance(holder.get("pid"), int) else None
+    return began is not None and began == holder.get("start")
 
 
 class Locks:
@@ -91,8 +109,7 @@ class Locks:
 
     def _alive(self, holder: dict[str, Any], path: Path, mine: Path) -> bool:
         if holder.get("machine") == self.me["machine"]:
-            began = process_start(holder["pid"]) if isinstance(holder.get("pid"), int) else None
-            return began is not None and began == holder.get("start")
+            return _is_running(holder)
         with contextlib.suppress(OSError):
             os.utime(mine)
             return mine.stat().st_mtime - path.stat().st_mtime < STALE_SECONDS

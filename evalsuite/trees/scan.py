@@ -20,7 +20,7 @@ OUTPUTS = {"all_experiments_results.json", "analysis_results.json", "comparison_
 DATA = (".json", ".jsonl", ".parquet")
 NO_EXPERIMENT = f"no experiment in it: no {MANIFEST}, journal, results or details"
 _OURS = re.compile(r"_seed\d+$")
-_REPLACED = re.compile(r"\.replaced-\d{8}-\d{6}$")  # what main.py --overwrite moved aside
+REPLACED = re.compile(r"\.replaced-\d{8}-\d{6}(-\d+)?$")  # what main.py --overwrite moved aside
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Scan:
                 return True
             if depth > MAX_DEPTH:
                 raise Unreadable(f"more than {MAX_DEPTH} folders deep")
-            if _REPLACED.search(entry.name):
+            if REPLACED.search(entry.name):
                 self.replaced.append(entry.path)
                 return True
             return self._own(entry.path) or self._visit(entry.path, depth, entries_of(entry.path))
