@@ -255,10 +255,13 @@ def test_curves_that_a_service_refused_are_offered_again_at_the_end(suite):
 
 @pytest.mark.parametrize(
     ("words", "name"),
-    [(["ckpts/run7"], "run7"), (["ckpts/run7/"], "run7"), (["mine", "ckpts/run7/*"], "mine")],
+    [(["ckpts/run7"], "run7"), (["ckpts/run7/"], "run7"), (["mine", "ckpts/run7/*"], "mine"),
+     (["ckpts", "ckpts/run7/*"], "ckpts"), (["run7", "my conf.sh"], "run7")],
 )  # fmt: skip
 def test_the_series_is_named_after_the_folder_above_unless_a_name_is_given(suite, words, name):
     checkpoint(suite.training, 4)
+    suite.conf("SEEDS=(3)")
+    (suite.folder / "run7").symlink_to(suite.training)
     assert suite.to_the_end(*words) == 0 and suite.evaluated() == [f"{name}@4"]
 
 

@@ -6,11 +6,12 @@ WATCHED_FOLDERS=()
 WATCH_USAGE="--watch takes a pattern, and a name if the folder above has none: --watch run7 'ckpts/run7/checkpoint-*'"
 RETRY_SECONDS=300  # until curves that a service did not take are offered again
 
-# take_watch [NAME] PATTERN: into TAKEN how many words were used. Without a wildcard it is the folder they lie in.
+# take_watch [NAME] PATTERN [CONF]: into TAKEN how many words were used. A pattern without a wildcard is the folder that
+# they lie in.
 take_watch() {
     local name=${1-} pattern=${2-}
     TAKEN=2
-    if [[ $name == *[/*?[]* || -d $name || $# == 1 ]]; then
+    if [[ $name == *[/*?[]* || -z $pattern || $pattern == -* || -f $pattern ]]; then
         pattern=$name TAKEN=1
     fi
     [[ ${pattern%/} == ?* && $pattern != -* ]] || die "$WATCH_USAGE"
