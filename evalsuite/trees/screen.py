@@ -28,9 +28,9 @@ def one_line(text: str, limit: int = 300) -> str:
 class Progress:
     """Progress on stderr: one line that changes on a terminal, else a line every ten seconds."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self.stream, self.start, self.last = stream, time.monotonic(), time.monotonic()
-        self.live = stream.isatty()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream, self.start, self.last = stream or sys.stderr, time.monotonic(), time.monotonic()
+        self.live = self.stream.isatty()
 
     def __call__(self, done: int, total: int, bad: int) -> None:
         now = time.monotonic()
