@@ -12,11 +12,13 @@ WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 READ_SUFFIXES = (".json", ".jinja", ".model", ".txt", ".tiktoken", ".py")  # the model's own code may run, too
 SAMPLES = 16  # places read in each weight file
 SAMPLE_BYTES = 4096
+TENSOR_BYTES = 64  # read at the beginning, middle and end of each tensor: a merged adapter alters only some
 COMMIT_LENGTH = 40
 
 
 def folder_hash(folder: str | Path) -> str:
-    """Hash a model folder by its files' names and sizes, small files' content, safetensors headers and sampled bytes.
+    """Hash a model folder by its files' names and sizes, small files' content, safetensors headers and bytes of every
+    tensor, sampled bytes of other weight files.
 
     Never by times or the folder's own name: a copy is the same model, a checkpoint overwritten in place another.
     Returns 16 hex digits.
@@ -37,10 +39,24 @@ def _add_weights(digest: Any, path: Path, size: int) -> None:
     with path.open("rb") as stream:
         if path.suffix == ".safetensors" and size >= 8:
             (length,) = struct.unpack("<Q", stream.read(8))
-            digest.update(stream.read(min(length, size - 8, 64 << 20)))
+            header = stream.read(min(length, size - 8, 64 << 20))
+            digest.update(header)
+            for start, end in _tensors(header):
+                for at in (start, (start + end) // 2, end - TENSOR_BYTES):
+                    stream.seek(8 + length + max(start, at))
+                    digest.update(stream.read(min(TENSOR_BYTES, end - start)))
         for index in range(SAMPLES):
             stream.seek(max(0, (size - SAMPLE_BYTES) * index // (SAMPLES - 1)))
             digest.update(stream.read(SAMPLE_BYTES))
+
+
+def _tensors(header: bytes) -> list[tuple[int, int]]:
+    """Where each tensor lies, in bytes after the safetensors header; none where that cannot be read."""
+    try:
+        entries = json.loads(header)
+        return sorted(tuple(entry["data_offsets"]) for name, entry in entries.items() if name != "__metadata__")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
 
 
 def identify(model: str, revision: str | None = None) -> str:

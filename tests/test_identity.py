@@ -8,7 +8,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sweeps import make_data, make_model
 
 from evalsuite.arguments import parse
@@ -122,6 +124,15 @@ def test_a_large_checkpoint_trained_further_is_another_model(tmp_path: Path) -> 
             stream.seek(place)
             stream.write(b"\1")
     assert folder_hash(tmp_path) != before
+
+
+def test_one_altered_tensor_of_many_makes_another_model(tmp_path: Path) -> None:
+    tensors = {f"layer{number}": np.full(3000, number, np.float32) for number in range(200)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    before = folder_hash(tmp_path)
+    for name in ("layer0", "layer7", "layer101", "layer199"):
+        save_file(tensors | {name: tensors[name] * 1.02 + 0.01}, tmp_path / "model.safetensors")
+        assert folder_hash(tmp_path) != before, name
 
 
 def test_prompt_texts_and_data_are_part_of_the_experiment(

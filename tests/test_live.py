@@ -68,8 +68,9 @@ def test_the_panel_is_whole_in_every_frame_and_gone_at_the_end(watched: tuple[li
     panels = [panel for seen in frames if (panel := panel_of(seen))]
     for panel in panels:
         see_whole(panel)
-    phases = [TITLE.fullmatch(panel[0])[1] for panel in panels]
-    assert list(dict.fromkeys(phases))[-2:] == ["generating", "grading"]
+    phases = list(dict.fromkeys(TITLE.fullmatch(panel[0])[1] for panel in panels))
+    in_order = [phase for phase in ("planning", "loading tasks and model", "generating", "grading") if phase in phases]
+    assert phases == in_order and "generating" in phases  # the others may pass between two looks
     assert any("in flight" in "".join(panel) for panel in panels)
     assert any(SCORE.search(line) for panel in panels for line in panel[-4:])  # before the end
     assert not panel_of(frames[-1]) and sum(line.startswith("graded demo_") for line in frames[-1]) == 4

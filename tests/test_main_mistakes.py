@@ -55,7 +55,7 @@ MISTAKES = [
     ("--max_model_length 9999", "--max_model_length 9999 exceeds what F/bytes was made for, 4096 tokens"),
     ("--tensor_parallel_size 3",
      "--tensor_parallel_size 3 does not divide the 4 attention heads of F/bytes; 1, 2, 4 would"),
-    ("--pipeline_parallel_size 3", "--pipeline_parallel_size 3 exceeds the 2 layers of F/bytes"),
+    ("--pipeline_parallel_size 3", "--pipeline_parallel_size 3 exceeds the 2 layers of F/bytes; 1 to 2 would do"),
     ("--device cuda", "--device cuda, but nvidia-smi shows no GPU; check the driver, or use --device cpu"),
     ("--ids nix", "no problem has the id 'nix'; ids look like 'p0'"),
     ("--filter nix>3", "the filter 'nix>3' names 'nix'; fields are id, problem, answer"),
