@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,12 +140,17 @@ def judge(task: Task, queued: Queued | None) -> Row:
         code, _, why = detail.partition(" ")
         return Row(task, "done" if code == "0" else "failed", node, spent, why)
     if queued is not None and queued.state in ("RUNNING", "COMPLETING", "STAGE_OUT"):
-        again = f"attempt {attempts}" if attempts > 1 else ""
+        again = f"attempt {attempts}{_before(events)}" if attempts > 1 else ""
         return Row(task, "running", queued.node, int(time.time()) - began if began else None, again)
     if queued is not None:
         reason = queued.reason if queued.reason != "None" else queued.state.lower()
-        return Row(task, "queued", why=f"after attempt {attempts}: {reason}" if attempts else reason)
+        return Row(task, "queued", why=f"attempt {attempts + 1}{_before(events)}: {reason}" if attempts else reason)
     return _vanished(task, node, event)
+
+
+def _before(events: Sequence[tuple[int, str, str]]) -> str:
+    """Why the attempt before ended, where its record says so."""
+    return next((f", before: {why}" for _, what, why in reversed(events) if what in ("requeued", "stopped")), "")
 
 
 def _vanished(task: Task, node: str, event: str) -> Row:

@@ -63,8 +63,13 @@ class Site:
         return done.stdout
 
     def states(self) -> dict[str, str]:
-        """The state of every task by its model, from --status."""
-        lines = self.slurm("--status").splitlines()
+        """The state of every task by its model."""
+        return self.read(self.slurm("--status"))
+
+    @staticmethod
+    def read(table: str) -> dict[str, str]:
+        """The state of every task by its model, from what --status shows."""
+        lines = table.splitlines()
         header = next(line for line in lines if line.startswith("job "))
         state, what = header.index("state"), header.index("what")
         rows = [line for line in lines[lines.index(header) + 1 :] if line[:1].isdigit() and line[what:].strip()]

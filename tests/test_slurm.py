@@ -48,6 +48,7 @@ def test_a_warned_task_is_queued_again_and_the_analysis_waits_for_it(site):
         site.command("scancel", "--batch", "--signal=USR1", site.job(number))
     states = site.until(lambda states: {states["a"], states["d"]} == {"queued"})
     assert states["analysis"] == "queued"
+    assert site.slurm("--status").count("attempt 2, before: time limit near: ") == 2
     site.rules()
     assert is_done(site.until(is_done, 90))
     for number in ("1", "4"):

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Time an array of four models on a real Slurm cluster, from --slurm to the report, and show --status on the way.
+
+    python benchmarks/slurm.py        # a minute or two; needs slurmctld, slurmd, slurm-client and munge
+
+The cluster is the tests': four nodes on this machine's loopback. The engine is the tests' small server, which answers
+after 0.1 s, so that what is timed is the suite and Slurm: 576 completions. Writes benchmarks/results/slurm.json.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from slurm_site import MODEL, Site, answering, is_done, missing, running_cluster  # noqa: E402
+
+from evalsuite.errors import EXIT_FAILED, EXIT_OK  # noqa: E402
+from evalsuite.files import write_json  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "slurm.json"
+MODELS = 4
+SWEEP = {
+    "PYTHON": sys.executable, "SLURM_CPUS": "2", "SLURM_TIME": "30", "MAX_NUM_SEQUENCES": "8",
+    "EXTRA_ARGS": "--allow_broken --grade_jobs 1",
+}  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=RESULT)
+    args = parser.parse_args(argv)
+    if lacking := missing():
+        parser.error(f"Slurm is not installed here: {', '.join(lacking)}")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "cluster").mkdir()
+        with running_cluster(folder / "cluster") as env, answering(folder / "asked", 0.1) as url:
+            result = measured(Site(folder, env), url, folder / "asked")
+    write_json(args.out, machine() | result)
+    return EXIT_OK if result["done"] else EXIT_FAILED
+
+
+def measured(site: Site, url: str, record: Path) -> dict:
+    """Submit, look at the table whenever a state has changed, and wait for the report."""
+    site.env |= SWEEP | {"BASE_URL": url, "MODELS": " ".join(f"model{n}={MODEL}" for n in range(1, MODELS + 1))}
+    began = time.monotonic()
+    print(site.slurm(), flush=True)
+    submitted, states, tables = time.monotonic() - began, {}, []
+    while not states or set(states.values()) & {"queued", "running"}:
+        time.sleep(2.0)
+        table = site.slurm("--status")
+        if (now := site.read(table)) != states:
+            states = now
+            tables.append(table)
+            print(f"after {time.monotonic() - began:.0f} s\n{tables[-1]}", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{MODELS} tasks from submit to report: {seconds:.0f} s, of them {submitted:.0f} s of submitting")
+    return {
+        "done": is_done(states) and (site.folder / "output" / "report.html").is_file(),
+        "tasks": MODELS,
+        "completions": len(record.read_text().splitlines()),
+        "seconds_to_submit": round(submitted, 1),
+        "seconds_to_report": round(seconds, 1),
+        "tables": tables,
+    }
+
+
+def machine() -> dict:
+    return {"command": "python benchmarks/slurm.py", "python": platform.python_version(), "cpus": os.cpu_count()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
