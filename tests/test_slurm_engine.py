@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from slurm_site import ROOT, Site
+from sweeps import until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.engine]
 
@@ -16,6 +17,11 @@ SWEEP = {
     "SEEDS": "0 1", "TASKS": "demo_words", "MAX_NEW_TOKENS": "16", "MAX_MODEL_LENGTHS": "512",
     "EXTRA_ARGS": "--allow_broken --max_samples 4", "MAX_NUM_SEQUENCES": "4",
 }  # fmt: skip
+
+
+def await_end(site: Site, *numbers: str) -> None:
+    """Return when these calls have ended; the analysis need not be waited for."""
+    until(lambda: all(any(one.startswith("ended") for one in site.events(number)) for number in numbers), 300)
 
 
 def assert_finished(site: Site) -> None:
@@ -29,7 +35,7 @@ def test_two_tasks_of_one_model_run_on_vllm_and_never_write_the_same_file(site: 
     site.env |= SWEEP | {"MODELS": f"tiny={tiny}", "SEEDS_PER_RUN": "1"}
     site.env |= {"PYTHONPATH": str(ROOT / "tests" / "stubs" / "audit"), "WRITES": str(site.folder / "writes")}
     assert "2 tasks in 1 job array" in site.slurm()
-    site.until(lambda states: states["analysis"] == "done", 300, pause=3)
+    await_end(site, "1", "2")
     assert_finished(site)
     writers = defaultdict(set)
     for line in (site.folder / "writes").read_text().splitlines():
@@ -57,7 +63,7 @@ def test_one_model_runs_over_two_nodes(site: Site, tiny: Path):
     except importlib.metadata.PackageNotFoundError:
         site.env |= {"PYTHONPATH": known_as_vllm(site.folder / "named")}
     site.slurm()
-    site.until(lambda states: states["analysis"] == "done", 300, pause=3)
+    await_end(site, "1")
     assert_finished(site)
     (log,) = site.folder.glob("output/logs/slurm/*/engine/1/*-others.log")
     assert "rank 1 in world size 2" in log.read_text()
