@@ -40,15 +40,25 @@ check_slurm() {
 
 # What an earlier submission has still in the queue is not queued twice.
 leave_out_queued() {
-    local old new queued
+    local file queued text
+    local -A new=()
     queued=$(slurm_python queued "$PWD" "$OUTPUT_DIR") || fail "squeue could not be asked; see above"
-    while IFS= read -r old; do
-        for new in "$FROZEN"/calls/*; do
-            cmp -s "$old" "$new" || continue
-            rm "$new"
-            QUEUED_COUNT=$((QUEUED_COUNT + 1))
-        done
+    [[ -n $queued ]] || return 0
+    for file in "$FROZEN"/calls/*; do
+        read_call "$file" && new[$text]=$file
+    done
+    while IFS= read -r file; do
+        read_call "$file" && [[ -n ${new[$text]-} ]] || continue
+        rm -f "${new[$text]}"
+        unset -v "new[\$text]"
+        QUEUED_COUNT=$((QUEUED_COUNT + 1))
     done <<<"$queued"
+}
+
+# Into the caller's `text` a frozen call; fails where there is none.
+read_call() {
+    text=""
+    IFS= read -r -d "" text 2>/dev/null <"$1" || [[ -n $text ]]
 }
 
 slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.slurm "$1" "${@:3}"; }
