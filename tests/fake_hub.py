@@ -1,93 +1,118 @@
-"""A hub on loopback that serves folders as repositories, as far as huggingface_hub and datasets ask.
+"""A Hub on loopback, as far as lighteval's push needs one: data sets that are made, committed to, listed and read."""
 
-The folders are ROOT/models/ORG/NAME and ROOT/datasets/ORG/NAME; each has one revision, a commit of its own.
-"""
-
-import hashlib
+import base64
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote, urlsplit
 
-API = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/[^/]+)?(?:/(.*))?$")
-FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)$")
+COMMIT = "0" * 40
 
 
-def commit_of(folder: Path) -> str:
-    """40 hex digits that name a repository's one revision."""
-    return hashlib.sha1(folder.name.encode()).hexdigest()
+class FakeHub(ThreadingHTTPServer):
+    """`repositories` holds who may see each data set, `files` what was committed: {"org/name": {path: bytes}}."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.private: dict[str, bool] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.refused = False  # answer everything with 403
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    """The routes of the Hub's interface, by their form."""
+
+    server: FakeHub
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def answer(self, value: object, status: int = 200, **headers: str) -> None:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name.replace("_", "-"), text)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        path = urlsplit(self.path).path
+        if self.server.refused:
+            self.answer({"error": "you may not"}, 403)
+        elif path == "/api/repos/create":
+            self._create(json.loads(body))
+        elif path == "/api/validate-yaml":
+            self.answer({"errors": [], "warnings": []})
+        elif found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/(preupload|commit|paths-info)/.*", path):
+            getattr(self, "_" + found[2].replace("-", "_"))(found[1], body)
+        else:
+            self.answer({"error": path}, 404)
+
+    def _create(self, asked: dict) -> None:
+        name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+        self.server.private[name] = asked.get("visibility") == "private" or asked.get("private", False)
+        self.server.files.setdefault(name, {})
+        self.answer({"url": f"{self.server.url}/datasets/{name}"})
+
+    def _preupload(self, name: str, body: bytes) -> None:
+        paths = [one["path"] for one in json.loads(body)["files"]]
+        files = [{"path": path, "uploadMode": "regular", "shouldIgnore": False, "oid": None} for path in paths]
+        self.answer({"files": files})
+
+    def _commit(self, name: str, body: bytes) -> None:
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "file":
+                self.server.files[name][line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+        self.answer({"commitOid": COMMIT, "commitUrl": f"{self.server.url}/datasets/{name}/commit/{COMMIT}"})
+
+    def _paths_info(self, name: str, body: bytes) -> None:
+        self.answer([])
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if found := API.match(path):
-            self.repository(self.server.root / found[1] / found[2], found[2], found[3], found[4] or "")
-        elif found := FILE.match(path):
-            self.file(self.server.root / ("datasets" if found[1] else "models") / found[2], found[3])
+        path = unquote(urlsplit(self.path).path)
+        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(/revision/[^/]+)?", path):
+            self._info(found[1])
+        elif found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/tree/[^/]+", path):
+            self._tree(found[1])
+        elif found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.*)", path):
+            self._file(found[1], found[2])
         else:
-            self.missing("RepoNotFound")
+            self.answer({"error": path}, 404, X_Error_Code="RepoNotFound")
 
     do_HEAD = do_GET
 
-    def do_POST(self) -> None:
-        self.asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        self.do_GET()
+    def _info(self, name: str) -> None:
+        siblings = [{"rfilename": path} for path in self.server.files.get(name, {})]
+        self.answer({"id": name, "sha": COMMIT, "siblings": siblings, "private": True, "tags": []})
 
-    def repository(self, folder: Path, name: str, what: str | None, below: str) -> None:
-        if not folder.is_dir():
-            self.missing("RepoNotFound")
-        elif what == "tree":
-            self.value([self.entry(folder, path) for path in sorted((folder / below).iterdir())])
-        elif what == "paths-info":
-            paths = [path for path in sorted(folder.rglob("*")) if str(path.relative_to(folder)) in self.asked]
-            self.value([self.entry(folder, path) for path in paths])
+    def _tree(self, name: str) -> None:
+        files = self.server.files[name].items()
+        self.answer([{"type": "file", "path": path, "size": len(data), "oid": COMMIT} for path, data in files])
+
+    def _file(self, name: str, path: str) -> None:
+        data = self.server.files.get(name, {}).get(path)
+        if data is None:
+            self.answer({"error": path}, 404, X_Error_Code="EntryNotFound")
         else:
-            names = [{"rfilename": str(path.relative_to(folder))} for path in folder.rglob("*") if path.is_file()]
-            facts = {"private": False, "gated": False, "tags": [], "downloads": 0, "likes": 0}
-            facts |= {"id": name, "sha": commit_of(folder), "lastModified": "2026-01-01T00:00:00.000Z"}
-            self.value(facts | {"siblings": names})
-
-    def entry(self, folder: Path, path: Path) -> dict:
-        kind = "directory" if path.is_dir() else "file"
-        size = path.stat().st_size if path.is_file() else 0
-        return {"type": kind, "path": str(path.relative_to(folder)), "size": size, "oid": commit_of(path)}
-
-    def file(self, folder: Path, name: str) -> None:
-        path = folder / name
-        if not path.is_file():
-            return self.missing("EntryNotFound", commit_of(folder))
-        data = path.read_bytes()
-        self.answer(200, data, {"X-Repo-Commit": commit_of(folder), "ETag": f'"{hashlib.sha1(data).hexdigest()}"'})
-
-    def missing(self, code: str, commit: str = "") -> None:
-        self.answer(404, b"", {"X-Error-Code": code, "X-Repo-Commit": commit})
-
-    def value(self, value: object) -> None:
-        self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    def answer(self, status: int, data: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (headers | {"Content-Length": str(len(data))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def log_message(self, *words: object) -> None:
-        pass
+            self.answer(data, ETag=f'"{abs(hash(data))}"', X_Repo_Commit=COMMIT)
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """The address of a hub with the repositories of a folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.root = root
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def fake_hub() -> Iterator[FakeHub]:
+    """The hub, running."""
+    hub = FakeHub()
+    Thread(target=hub.serve_forever, daemon=True).start()
+    try:
+        yield hub
+    finally:
+        hub.shutdown()
+        hub.server_close()

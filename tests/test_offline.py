@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_hub import serving
+from hub_downloads import serving
 from sweeps import ROOT, Fake, experiments, make_model, sum_problem
 
 NO_NETWORK = ["unshare", "--net", "--map-root-user"]  # a network of its own, without even loopback
