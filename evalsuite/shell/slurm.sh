@@ -48,7 +48,7 @@ leave_out_queued() {
         read_call "$file" && new[$text]=$file
     done
     while IFS= read -r file; do
-        read_call "$file" && [[ -n ${new[$text]-} ]] || continue
+        if ! read_call "$file" || [[ -z ${new[$text]-} ]]; then continue; fi
         rm -f "${new[$text]}"
         unset -v "new[\$text]"
         QUEUED_COUNT=$((QUEUED_COUNT + 1))
