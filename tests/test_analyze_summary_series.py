@@ -100,6 +100,13 @@ def test_the_best_of_equal_checkpoints_is_optimistic_and_distinguishable_from_no
     assert sum(row["optimism"] != "" for row in rows(tmp_path)) == 1
 
 
+def test_a_best_that_no_other_comes_near_is_said_to_owe_little_to_chance(tmp_path):
+    write(tmp_path, {1: np.ones((2, 40), int), 2: np.zeros((2, 40), int)})
+    assert main([str(tmp_path), "--bootstrap", "100"]) == 0
+    (line,) = study.loaded(tmp_path / "comparison_results.json")["series"]
+    assert line["optimism"] == 0 and "here by less than 0.1 points" in line["sentences"][1]
+
+
 def test_settings_of_a_series_are_lines_of_their_own_and_two_series_never_mix(tmp_path):
     for temperature, kind in ((0.6, "a"), (1.0, "b")):
         for step, runs in SCORES.items():

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from evalsuite.report.figures.look import RIGHT, WIDTH, WRONG, column, legend, percents, short
 
 LIMIT = 0.05
+FEW = 5  # checkpoints whose steps all stand below the axis
 
 
 def by_step(data: dict[str, Any], line: dict[str, Any]) -> Figure | None:
@@ -30,6 +31,8 @@ def by_step(data: dict[str, Any], line: dict[str, Any]) -> Figure | None:
     bottom.axhline(LIMIT, color="black", linestyle="--", linewidth=0.7)
     bottom.set_ylabel("cut off, %")
     bottom.set_xlabel("step")
+    if len(steps) <= FEW:
+        bottom.set_xticks(steps)
     for axes in (top, bottom):
         percents(axes, "y")
     for axes in (top, middle, bottom):
