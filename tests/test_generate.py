@@ -94,7 +94,7 @@ def test_an_engine_that_dies_of_everything_is_given_up(engine: Server, fake: Fak
 def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
     engine: Server, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "FIRST_PAUSE", 1.0)  # far above how start-up times differ
+    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.4)  # far above how start-up times differ
     times: list[float] = []
 
     async def break_it(outcome: Outcome) -> None:
