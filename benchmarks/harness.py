@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-from sweeps import make_model  # noqa: E402 - needs the line above
+from sweeps import make_model, serving  # noqa: E402 - needs the line above
 
 from benchmarks.instant_server import problem  # noqa: E402
 from benchmarks.watching import Watch, watched  # noqa: E402
@@ -94,13 +94,8 @@ def instant_server(args: argparse.Namespace) -> Iterator[str]:
     """The server with all its answers made; gives its address."""
     script = ROOT / "benchmarks" / "instant_server.py"
     sizes = ["--problems", str(args.problems), "--tokens", str(args.tokens), "--variants", str(VARIANTS)]
-    process = subprocess.Popen([sys.executable, str(script), *sizes], stdout=subprocess.PIPE, text=True)
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with serving([sys.executable, str(script), *sizes]) as address:
+        yield address
 
 
 def timed(command: list[str]) -> tuple[float, Watch]:

@@ -108,7 +108,14 @@ class Fake:
 def running_server(fake: Fake, name: str = "fake") -> Iterator[str]:
     """The fake server on a port of its own; gives its base URL."""
     command = [sys.executable, str(FAKE_SERVER), "--control", str(fake.control), "--log", str(fake.log)]
-    process = subprocess.Popen([*command, "--served-model-name", name], stdout=subprocess.PIPE, text=True)
+    with serving([*command, "--served-model-name", name]) as address:
+        yield address
+
+
+@contextmanager
+def serving(command: list[str]) -> Iterator[str]:
+    """A server that prints its port; gives its address, and is killed at the end."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
