@@ -105,6 +105,7 @@ def _sent(output_dir: Path, model: str) -> dict[str, Any]:
 
 def to_wandb(run_id: str, folder: Path, points: list[Point]) -> None:
     """Add rows to a run, which has an x axis of its own for them: its step may be anywhere."""
+    uploads.leave_inherited_service()
     import wandb
 
     worker = {"x_primary": False, "x_update_finish_state": False} if os.environ.get("WANDB_MODE") == "shared" else {}

@@ -50,6 +50,13 @@ def check_wandb(asked: str, package: str = "wandb") -> None:
         raise UserError(f"{asked}: no key; run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline")
 
 
+def leave_inherited_service() -> None:
+    """Have W&B start a service for this process alone. A program that started us and uses W&B, the training say, leaves
+    the address of its own in the environment: that one would write down what we log when that program ends, or never.
+    """
+    os.environ.pop("WANDB_SERVICE", None)
+
+
 def check_tensorboard(asked: str) -> None:
     """Raise UserError where the package is missing; `asked` is what needs it."""
     if not _installed("tensorboardX"):

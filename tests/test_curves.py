@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +83,15 @@ def test_wandb_gets_a_row_a_checkpoint_in_the_existing_run_on_an_axis_of_its_own
     assert (four["eval/gpqa:diamond/ci_low"], four["eval/gpqa:diamond/seed_ci_low"]) == (0.1, 0.2)
     assert "eval/aime24/ci_low" not in four and "eval/aime24/seed_ci_low" not in four
     assert eight["eval/aime24/temperature=1, a_b/accuracy"] == 0.75
+
+
+def test_the_service_of_a_program_that_started_us_is_left_alone(tmp_path, monkeypatch):
+    """It would write when that program ends: here it is nowhere."""
+    monkeypatch.setenv("WANDB_SERVICE", f"3-{os.getpid()}-unix-{tmp_path}/none")
+    output = write(tmp_path, {"step": "400", "mean_accuracy": "0.5"})
+    command = [sys.executable, "-m", "evalsuite.curves", str(output), "--series", "run7", "--wandb_run", "train7"]
+    subprocess.run(command, check=True, cwd=Path(__file__).parent.parent)
+    assert [row["eval/step"] for row in history(output)] == [400]
 
 
 def test_a_checkpoint_is_given_once_to_each_place_and_again_when_its_numbers_change(tmp_path, capsys):

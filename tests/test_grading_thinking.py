@@ -31,10 +31,13 @@ def thinker(server: Calls) -> str:
 
 
 def graded(server: Calls, output: str, *more: str, **told: Any) -> tuple[Outcome, list[dict[str, Any]]]:
-    """One call against answers that begin within a thought: outcome, and the rows of the newest experiment."""
+    """One call against answers that begin within a thought: outcome, and the rows of the newest experiment; of two that
+    were graded in one second the shorter, which --rescore_at makes of the other."""
     outcome, _ = server.asked(output, "--use_chat_template", *more, opened=True, **told)
     assert outcome.code == 0, outcome
-    name, manifest = max(experiments(server.folder / output).items(), key=lambda one: one[1]["graded_at"])
+    found = [(one["graded_at"], -one["configuration"]["max_new_tokens"], name, one)
+             for name, one in experiments(server.folder / output).items()]  # fmt: skip
+    *_, name, manifest = max(found, key=lambda one: one[:2])
     (folder,) = server.folder.glob(f"{output}/*/{name}")
     return outcome, pq.read_table(folder / manifest["details_file"]).to_pylist()
 

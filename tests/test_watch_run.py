@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,12 @@ class Training:
             process.terminate()
             process.wait(60)
 
+    def until(self, condition: Callable[[], Any], process: subprocess.Popen) -> None:
+        """Wait while the watch runs; where it ends, or nothing comes of it, its log is the reason."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: condition() or process.poll() is not None, 200)
+        assert condition(), self.log.read_text()
+
     def journaled(self, name: str) -> int:
         return sum(1 for folder in self.output.glob(f"{name}/*_seed0") for _ in Journal(folder).read())
 
@@ -74,14 +80,14 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
         run.checkpoint(100)
         fake.tell(latency=1.0)
         with run.watch() as process:
-            until(lambda: run.journaled("run7@100") >= 2, 200)
+            run.until(lambda: run.journaled("run7@100") >= 2, process)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 130, run.log.read_text()
         run.kept, asked = run.journaled("run7@100"), len(fake.bodies)
         assert run.kept < PROBLEMS
         fake.tell()
         with run.watch() as process:
-            until(run.given, 200)
+            run.until(run.given, process)
             _copy_slowly(run)
             assert process.wait(200) == 0, run.log.read_text()
         run.asked = len(fake.bodies) - asked

@@ -13,6 +13,7 @@ from lighteval.logging.evaluation_tracker import EvaluationTracker
 from evalsuite.deadline import deadline
 from evalsuite.files import printable
 from evalsuite.grade.jobs import GradeJob
+from evalsuite.uploads import leave_inherited_service
 
 PUSH_SECONDS = 300.0  # a service that hangs would hold this worker
 
@@ -41,6 +42,7 @@ def _tried(name: str, action: Callable[[], None]) -> str | None:
 
 def _to_wandb(job: GradeJob, results: dict[str, Any]) -> None:
     """A run an experiment, by lighteval's tracker, which knows only these variables."""
+    leave_inherited_service()
     os.environ["WANDB_PROJECT"] = job.uploads.wandb
     os.environ.setdefault("WANDB_NAME", job.manifest["experiment"])
     os.environ.setdefault("WANDB_RUN_GROUP", job.manifest["model"])
