@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asking import Outcome, ask, items, names
@@ -35,6 +36,20 @@ def engine(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     server.stop()
 
 
+async def stuck_after(outcome: Outcome, fake: Fake, count: int, **told: Any) -> None:
+    """Wait for `count` completions; what is asked from then on hangs, so that no machine is too quick for the test."""
+    while len(outcome.done) < count:
+        await asyncio.sleep(0.001)
+    fake.tell(hang=True, **told)
+
+
+async def started_again(fake: Fake) -> None:
+    """Wait for the engine's second start, and let it answer."""
+    while len(fake.events("start")) < 2:
+        await asyncio.sleep(0.01)
+    fake.tell()
+
+
 def test_every_request_is_answered_once_in_any_concurrency(engine: Server, fake: Fake) -> None:
     outcome = ask(items(30), engine, concurrency=4)
     assert sorted(outcome.done) == names(30) and len(fake.bodies) == 30 and not outcome.failed
@@ -43,11 +58,10 @@ def test_every_request_is_answered_once_in_any_concurrency(engine: Server, fake:
 @pytest.mark.parametrize("victim", ["server", "worker"])
 def test_a_killed_engine_is_started_again_and_asked_for_the_rest(engine: Server, fake: Fake, victim: str) -> None:
     async def murder(outcome: Outcome) -> None:
-        while len(outcome.done) < 5:
-            await asyncio.sleep(0.01)
+        await stuck_after(outcome, fake, 5)
         kill(fake.events("start" if victim == "server" else "worker")[-1]["pid"])
+        await started_again(fake)
 
-    fake.tell(latency=0.1)
     outcome = ask(items(30), engine, during=murder)
     assert sorted(outcome.done) == names(30) and not outcome.failed
     assert len(fake.events("start")) == 2 and len(fake.bodies) <= 30 + 8
@@ -98,14 +112,13 @@ def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
     times: list[float] = []
 
     async def break_it(outcome: Outcome) -> None:
-        while not outcome.done:
-            await asyncio.sleep(0.01)
-        fake.tell(fail_start="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
+        await stuck_after(
+            outcome, fake, 1, fail_start="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+        )
         kill(fake.events("worker")[-1]["pid"])
 
     launch = engine.launch
     monkeypatch.setattr(engine, "launch", lambda: (times.append(time.monotonic()), launch()))
-    fake.tell(latency=0.05)
     outcome = ask(items(40), engine, during=break_it, restarts=3)
     pauses = [later - sooner for sooner, later in pairwise(times[1:])]
     assert "again and again" in str(outcome.error) and "lower --gpu_memory_utilization" in str(outcome.error)
@@ -113,23 +126,17 @@ def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
 
 
 def test_a_hanging_engine_is_started_again(engine: Server, fake: Fake) -> None:
-    async def heal(outcome: Outcome) -> None:
-        while len(fake.events("start")) < 2:
-            await asyncio.sleep(0.01)
-        fake.tell()
-
     fake.tell(hang=True)
-    outcome = ask(items(6), engine, during=heal, stall_seconds=1.0)
+    outcome = ask(items(6), engine, during=lambda outcome: started_again(fake), stall_seconds=1.0)
     assert sorted(outcome.done) == names(6) and any("no token" in line for line in outcome.said)
 
 
 def test_a_killed_supervisor_leaves_nothing_of_the_engine(engine: Server, fake: Fake) -> None:
     async def murder(outcome: Outcome) -> None:
-        while len(outcome.done) < 5:
-            await asyncio.sleep(0.01)
+        await stuck_after(outcome, fake, 5)
         kill(engine._leash.process.pid)
+        await started_again(fake)
 
-    fake.tell(latency=0.1)
     outcome = ask(items(24), engine, during=murder)
     assert sorted(outcome.done) == names(24)
     first = [fake.events(kind)[0]["pid"] for kind in ("start", "worker")]
