@@ -237,7 +237,7 @@ class Run:
 
     def _grade_complete(self) -> None:
         """Grade what has all its completions from an earlier run (or, with --regrade, everything)."""
-        for experiment in self.todo:
+        for experiment in sorted(self.todo, key=lambda one: one.task):  # a worker that knows a task is quicker
             if not self.missing[experiment.name]:
                 self._grade(experiment)
 

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from slurm_site import Site
 
 
+HEAVY = ("engine", "slurm")  # each of these takes the whole machine
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes run the tests, one begins with the heavy files; every file stays in one process."""
+    heavy = {item.path for item in items if any(item.get_closest_marker(name) for name in HEAVY)}
+    items.sort(key=lambda item: item.path not in heavy)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("heavy" if item.path in heavy else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared benchmark data and recorded answers; tests that need it skip where it is absent."""

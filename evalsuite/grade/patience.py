@@ -1,15 +1,16 @@
-"""Grading calls that are made again where it was not the answer's fault that they gave nothing."""
+"""Grading calls that are made again where it may not have been the answer's fault that they gave nothing."""
 
 from collections.abc import Callable
 from typing import Any
 
-from evalsuite.bounded import Bounded, BoundedCrash, BoundedTimeout
+from evalsuite.bounded import Bounded, BoundedCrash, BoundedMemory, BoundedTimeout
 
 ATTEMPTS = 3
 
 
 def patiently(bounded: Bounded) -> Callable[..., Any]:
-    """The bounded call, made again when its process was killed, or was given too little of the processor to be judged.
+    """The bounded call, made again when its process was killed, had kept too much of former calls, or was given too
+    little of the processor to be judged.
 
     What an answer itself does, it does every time: then the last error is raised.
     """
@@ -18,7 +19,7 @@ def patiently(bounded: Bounded) -> Callable[..., Any]:
         for _ in range(ATTEMPTS - 1):
             try:
                 return bounded(*arguments)
-            except BoundedCrash:
+            except (BoundedCrash, BoundedMemory):  # the next call has a fresh process
                 continue
             except BoundedTimeout as error:
                 if not error.starved:

@@ -3,7 +3,9 @@
 The forkserver imports this module, and with it lighteval, once; importing it takes 10 s.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ from evalsuite.grade.patience import patiently
 from evalsuite.journal import Completion, Journal
 from evalsuite.tasks import metrics, registry
 
-GRADE_SECONDS, GRADE_BYTES = 10.0, 1 << 30
+# One for all that this process grades: it has parsed the golds, and much of what is answered, for the seeds before.
+BOUNDED = Bounded(lambda function, doc, response: function(doc, response), seconds=10.0, memory_bytes=1 << 30)
 PARQUET_LEVEL = 9
 lighteval.pipeline.logger.setLevel("WARNING")
 
@@ -73,13 +76,12 @@ def _judge(pipeline: Pipeline, job: GradeJob) -> list[str]:
 def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> tuple[Pipeline, int]:
     """The pipeline after its run, and how many problems the task has in all."""
     registry.install(job.table_path, job.data_dir)
-    counted = _only(asked)
+    metrics.set_runner(patiently(BOUNDED))
     model = JournalModel(config_of(job.manifest), completions, {prompt.problem: prompt for prompt in job.prompts})
     parameters = PipelineParameters(launcher_type=ParallelismManager.NONE, bootstrap_iters=1000)
     tracker = EvaluationTracker(output_dir=str(job.folder), save_details=True)
-    pipeline = Pipeline(tasks=job.spec, pipeline_parameters=parameters, evaluation_tracker=tracker, model=model)
-    with Bounded(lambda function, doc, response: function(doc, response), GRADE_SECONDS, GRADE_BYTES) as bounded:
-        metrics.set_runner(patiently(bounded))
+    with _only(asked) as counted:
+        pipeline = Pipeline(tasks=job.spec, pipeline_parameters=parameters, evaluation_tracker=tracker, model=model)
         pipeline.evaluate()
     _drop_copies(pipeline, job.spec)
     return pipeline, counted[-1]
@@ -94,7 +96,8 @@ def _drop_copies(pipeline: Pipeline, spec: str) -> None:
             response.text_post_processed = None
 
 
-def _only(asked: set[str]) -> list[int]:
+@contextlib.contextmanager
+def _only(asked: set[str]) -> Iterator[list[int]]:
     """Have tasks give the problems that were asked and answered, and no others; counts them all, once they are read."""
     original = LightevalTask.get_docs
     counted: list[int] = []
@@ -105,7 +108,10 @@ def _only(asked: set[str]) -> list[int]:
         return [doc for doc in docs if doc.specific["problem"] in asked]
 
     LightevalTask.get_docs = get_docs
-    return counted
+    try:
+        yield counted
+    finally:
+        LightevalTask.get_docs = original
 
 
 def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:

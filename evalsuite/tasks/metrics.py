@@ -21,6 +21,7 @@ from lighteval.metrics.dynamic_metrics import (
 )
 from lighteval.metrics.metrics import Metrics
 from lighteval.metrics.metrics_sample import SampleLevelComputation
+from lighteval.metrics.utils import extractive_match_utils
 from lighteval.metrics.utils.metric_utils import Metric, SampleLevelMetric
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc, SamplingMethod
@@ -30,6 +31,10 @@ from evalsuite.bounded import BoundedError
 from evalsuite.grading import verify
 
 logger = logging.getLogger(__name__)
+PARSES = 2000  # lighteval parses most of what it grades with a slow parser, and remembers the last 20
+for parser in ("parse_latex_with_timeout", "parse_expr_with_timeout"):
+    remembering = functools.lru_cache(PARSES)(getattr(extractive_match_utils, parser).__wrapped__)
+    setattr(extractive_match_utils, parser, remembering)
 Outcome = tuple[Any, dict[str, Any]]
 Runner = Callable[[Callable[[Doc, ModelResponse], Outcome], Doc, ModelResponse], Outcome]
 
