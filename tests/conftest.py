@@ -2,13 +2,15 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -18,16 +20,29 @@ if TYPE_CHECKING:
     from slurm_site import Site
 
 
-HEAVY = ("engine", "slurm")  # each of these takes the whole machine
+def takes_the_machine(file: str) -> bool:
+    """Whether a test file starts real engines or a Slurm cluster."""
+    return bool(re.search(r"mark\.(engine|slurm)\b", (ROOT / file).read_text()))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class TwoFilesAtATime(LoadScopeScheduling):
+    """xdist's order of work: one process begins with all that takes the machine, others get the other files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "heavy" if takes_the_machine(file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoFilesAtATime:
+    """Used with --numprocesses, as tests/run.sh gives it."""
+    return TwoFilesAtATime(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes run the tests, one begins with the heavy files; every file stays in one process."""
-    heavy = {item.path for item in items if any(item.get_closest_marker(name) for name in HEAVY)}
-    items.sort(key=lambda item: item.path not in heavy)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("heavy" if item.path in heavy else str(item.path)))
+    """What takes the machine comes first."""
+    files = {item.nodeid.split("::")[0] for item in items}
+    heavy = set(filter(takes_the_machine, files))
+    items.sort(key=lambda item: item.nodeid.split("::")[0] not in heavy)
 
 
 @pytest.fixture(scope="session")

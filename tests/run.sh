@@ -24,7 +24,7 @@ check_style() {
 main() {
     prepare
     check_style
-    exec python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"
+    exec python -m pytest --numprocesses 2 --no-loadscope-reorder "$@"
 }
 
 main "$@"
