@@ -7,6 +7,7 @@
 The suite's own client and queue ask an engine with a fixed number of slots, which takes a fixed time a token. Lengths
 are long-tailed by problem (log-normal, sigma 0.8) and vary from seed to seed (0.45), as those of reasoning models do.
 Shapes are problems x seeds x slots. `least` is the lower bound: all work on all slots, or the longest answer.
+`benchmarks/tail_vllm.py` has the same orders on vLLM.
 Orders: random; task (seed by seed, problems as they stand); seed by seed with the longest first; ours, which also
 starts in time what would outlast the rest; ours when earlier runs of the task are known. Writes results/tail.json.
 """
@@ -22,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiohttp import web
@@ -57,16 +59,20 @@ class Engine:
         """One completion: the prompt's only token is the problem, the seed is the seed."""
         body = await request.json()
         self.left -= 1
+        tokens = int(self.lengths[body["seed"], body["prompt"][0]])
+        await self.generate(tokens, body)
+        choice = {"index": 0, "text": "x", "finish_reason": "stop"}
+        return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
+
+    async def generate(self, tokens: int, body: dict[str, Any]) -> None:
+        """Take the time of so many tokens, once a slot is free."""
         self.waiting += 1
         self.most_waiting = max(self.most_waiting, self.waiting)
         async with self.slots:
             self.waiting -= 1
             self._change(1)
-            tokens = int(self.lengths[body["seed"], body["prompt"][0]])
             await asyncio.sleep(tokens * TOKEN_SECONDS)
             self._change(-1)
-        choice = {"index": 0, "text": "x", "finish_reason": "stop"}
-        return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
 
     def _change(self, by: int) -> None:
         now = time.monotonic()
@@ -75,9 +81,8 @@ class Engine:
         self.running, self.idle_since = self.running + by, now
 
 
-async def sweep(lengths: np.ndarray, slots: int, queue: Queue, learn: bool) -> dict[str, float]:
-    """Ask for everything in a queue's order; its seconds, those from the empty queue on, how busy the slots were."""
-    engine = Engine(lengths, slots)
+async def sweep(engine: Engine, queue: Queue, learn: bool) -> dict[str, float]:
+    """Ask for everything in a queue's order; its seconds, and those from the empty queue on."""
     app = web.Application()
     app.router.add_post("/v1/completions", engine.complete)
     app.router.add_get(
@@ -97,15 +102,12 @@ async def sweep(lengths: np.ndarray, slots: int, queue: Queue, learn: bool) -> d
             emptied = emptied or time.monotonic()
 
     endpoint = Endpoint(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}", "fake")
-    limits = Limits(concurrency=slots + max(SLACK, slots // 8))
+    limits = Limits(concurrency=engine.count + max(SLACK, engine.count // 8))
     engine.idle_since = began = time.monotonic()
     await Generation(queue, endpoint, limits, finish, lambda item, why: sys.exit(why), print).run()
     ended = time.monotonic()
     await runner.cleanup()
-    seconds = ended - began
-    return {"seconds": seconds, "tail": ended - (emptied or began), "most_waiting": engine.most_waiting,
-            "occupancy": lengths.sum() * TOKEN_SECONDS / slots / seconds,
-            "starved": engine.starved / slots / seconds}  # fmt: skip
+    return {"seconds": ended - began, "tail": ended - (emptied or began)}
 
 
 def items(seeds: int, problems: int) -> list[list[Item]]:
@@ -139,21 +141,30 @@ def orders(
     }
 
 
+def draw(rng: np.random.Generator, problems: int, seeds: int, median: int, cap: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens of every answer, (seeds, problems), and of two earlier runs, (2, problems)."""
+    drawn = rng.lognormal(np.log(median), SIGMA, problems) * rng.lognormal(0, WITHIN, (seeds + 2, problems))
+    lengths = np.clip(drawn, 1, cap).astype(int)
+    return lengths[:seeds], lengths[seeds:]
+
+
 def measure(shape: str, repeats: int) -> dict:
     """Medians of every order's figures; times as multiples of the lower bound."""
     problems, seeds, slots = map(int, shape.split("x"))
     rows: dict[str, list[dict]] = {}
     for repeat in range(repeats):
         rng = np.random.default_rng(repeat)
-        drawn = rng.lognormal(np.log(MEDIAN), SIGMA, problems) * rng.lognormal(0, WITHIN, (seeds + 2, problems))
-        lengths = np.minimum(drawn, CAP).astype(int)
-        asked, earlier = lengths[:seeds], lengths[seeds:]
+        asked, earlier = draw(rng, problems, seeds, MEDIAN, CAP)
         least = max(asked.sum() / slots, asked.max()) * TOKEN_SECONDS
         for name, make in orders(rng, earlier, slots).items():
-            got = asyncio.run(sweep(asked, slots, *make(items(seeds, problems))))
-            rows.setdefault(name, []).append(
-                got | {"to_least": got["seconds"] / least, "tail_to_least": got["tail"] / least}
-            )
+            engine = Engine(asked, slots)
+            got = asyncio.run(sweep(engine, *make(items(seeds, problems))))
+            slot_seconds = slots * got["seconds"]
+            rows.setdefault(name, []).append(got | {
+                "to_least": got["seconds"] / least, "tail_to_least": got["tail"] / least,
+                "occupancy": asked.sum() * TOKEN_SECONDS / slot_seconds, "starved": engine.starved / slot_seconds,
+                "most_waiting": engine.most_waiting,
+            })  # fmt: skip
     return {name: {key: statistics.median(one[key] for one in got) for key in got[0]} for name, got in rows.items()}
 
 
