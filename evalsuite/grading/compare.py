@@ -81,6 +81,8 @@ def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return _same(components(left, right), components(right, left), tolerance)
     if "mat" in kinds:
         return _same_matrix(left, right, tolerance)
+    if kinds == {"ratio"} and len(left[1]) == len(right[1]) > 2:
+        return all(_same(one, two) for one, two in zip(_to_first(left), _to_first(right), strict=True))
     if "eq" in kinds and len(expanded(left)) == len(expanded(right)) == 1:
         return same_equation(gold, answer, left, right, _same)
     if kinds & _SETS or has_set(left) or has_set(right):
@@ -97,6 +99,11 @@ def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         or same_definition(gold, answer)
         or same_written_equation(gold, answer)
     )
+
+
+def _to_first(ratio: Node) -> list[Node]:
+    """The parts of a ratio as multiples of its first."""
+    return [("mul", (part, ("inv", ratio[1][0]))) for part in ratio[1][1:]]
 
 
 def _other_letter(gold: Node, answer: Node) -> bool:

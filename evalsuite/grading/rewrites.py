@@ -22,7 +22,15 @@ _BRACED_ARRAY = re.compile(
     re.DOTALL,
 )
 _SPACE = r"(?:\\[,;:! ]|[\s~])*"
+_COUNTED = r"_\{?([3-9]|\d\d+)\}?\^\{?(\d+)\}?(?!\d)"  # C_1^2 may be a constant squared
+_ABOUT = r"(?:approximately|about|roughly|exactly)"
 _FORMS = (
+    (re.compile(rf"(?<![A-Za-z\\])C{_COUNTED}"), r"\\binom{\1}{\2}"),
+    (re.compile(rf"(?<![A-Za-z\\])[AP]{_COUNTED}"), r"\\frac{\1!}{(\1-\2)!}"),
+    (re.compile(rf"^\s*(?:\\text\s?\{{\s*{_ABOUT}\s*\}}|{_ABOUT}\b)\s*(?=[-\d.\\$])", re.IGNORECASE), ""),
+    (re.compile(r"(?<=[\d}])\s*\((?:measured )?in ([a-z]+)\)[\s$.]*$"), r"\\text{ \1}"),
+    (re.compile(r"\s*\(([a-z]\s*\\(?:neq?|geq?|leq?|[gl]t)(?![a-z])[^()]*)\)(?=[\s$.]*$)"), r", \1"),
+    (re.compile(rf"(?<=\d){_SPACE}\\[dt]?frac\{{(k?m)\}}\{{([sh])\}}"), r"\\text{ \1/\2}"),
     (re.compile(r"(?<![\d.])(\d+) and (?:a|one) half\b"), r"\1.5"),
     (re.compile(rf"(?:\{{\}}{_SPACE})?[_^]\{{?(\w+)\}}?{_SPACE}C_\{{?(\w+)\}}?"), r"\\binom{\1}{\2}"),
     (re.compile(r"(?:\\text\s?\{\s*)?\b(?:negative|minus)\s*\}?\s*(?=\d)"), "-"),
