@@ -40,9 +40,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 @command("analyze_results.py")
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
-    from evalsuite import disagreements
-    from evalsuite.trees.screen import Progress, show
-    from evalsuite.trees.tree import read_tree
+    from evalsuite.collect import disagreements
+    from evalsuite.collect.outcome import Progress, show
+    from evalsuite.collect.tree import read_tree
 
     root = args.output_dir if args.base_dir is None else args.base_dir
     report = read_tree(

@@ -23,8 +23,7 @@ from evalsuite.errors import UserError, command
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     from evalsuite.summary.entries import Options
-    from evalsuite.summary.requirement import Requirement
-    from evalsuite.summary.run import run_file, run_folder
+    from evalsuite.summary.run import Requirement, run_file, run_folder
 
     options = Options(arguments.bootstrap, arguments.alpha)
     if arguments.results_path:

@@ -12,21 +12,22 @@ from evalsuite.errors import EXIT_OK, command
 
 @command("main.py")
 def main(argv: list[str] | None = None) -> int:
-    from evalsuite.arguments import parse
-    from evalsuite.screen import take
+    from evalsuite.plan.arguments import parse
+    from evalsuite.progress.screen import take
 
     take()
     args = parse(argv)
 
-    from evalsuite.claims import unfinished
     from evalsuite.files import printable
-    from evalsuite.plan import describe, plan
+    from evalsuite.plan.plan import plan
+    from evalsuite.plan.sweep import describe
+    from evalsuite.sweep.leases import unfinished
 
     sweep = plan(args)
     for warning in sweep.warnings:
         print(f"main.py: warning: {printable(warning)}", file=sys.stderr, flush=True)
     if args.rescore_at and not args.dry_run:
-        from evalsuite.rescore import derive
+        from evalsuite.sweep.rescore import derive
 
         sweep = derive(sweep, args.rescore_at)
     if args.dry_run:
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
     import asyncio
 
-    from evalsuite.sweep import run
+    from evalsuite.sweep.signals import run
 
     return asyncio.run(run(sweep))
 

@@ -25,12 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-from sweeps import make_model, serving  # noqa: E402 - needs the line above
-
+sys.path.insert(0, str(ROOT))
 from benchmarks.instant_server import problem  # noqa: E402
 from benchmarks.watching import Watch, watched  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
+from tests.support.sweeps import make_model, serving  # noqa: E402 - needs the line above
 
 RESULT = ROOT / "benchmarks" / "results" / "harness.json"
 TASK, VARIANTS = "math_500", 4

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from evalsuite.experiment import Configuration, Experiment, path_part, request_seed
 from evalsuite.files import write_json
-from evalsuite.identity import Configuration, Experiment, path_part, request_seed
 
 SIZES = {"aime24": 30, "aime25": 30, "amc23": 40, "math_500": 500, "minerva": 272, "olympiadbench": 675, "gsm8k": 1319}
 MAX_NEW_TOKENS = 32768

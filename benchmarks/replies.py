@@ -19,12 +19,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from sweeps import Suite, running_server  # noqa: E402 - needs the line above
+sys.path.insert(0, str(ROOT))
 
 from benchmarks.harness import machine  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
+from tests.support.sweeps import Suite, running_server  # noqa: E402 - needs the line above
 
 RESULT = ROOT / "benchmarks" / "results" / "replies.json"
 TASKS = ("demo_arithmetic", "demo_words")

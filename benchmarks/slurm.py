@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from slurm_site import MODEL, Site, answering, is_done, missing, running_cluster  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from evalsuite.errors import EXIT_FAILED, EXIT_OK  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
+from tests.support.slurm_site import MODEL, Site, answering, is_done, missing, running_cluster  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "slurm.json"
 MODELS = 4

@@ -97,10 +97,10 @@ async def bare(model: str, requests: list[dict]) -> dict[str, float]:
 
 def bare_requests(model: str) -> list[dict]:
     """The fused sweep's requests: prompts rendered and seeds derived as it does, in its order."""
-    from evalsuite.arguments import parse
-    from evalsuite.identity import request_seed
-    from evalsuite.plan import plan
-    from evalsuite.render import RenderJob, render
+    from evalsuite.experiment import request_seed
+    from evalsuite.pipeline.render import RenderJob, render
+    from evalsuite.plan.arguments import parse
+    from evalsuite.plan.plan import plan
 
     argv = ["--model", model, "--task", *TASKS, "--seed", f"0-{SEEDS - 1}", "--use_chat_template", "--max_samples"]
     args = parse([*argv, str(PROBLEMS), "--max_new_tokens", str(TOKENS), "--max_model_length", str(LENGTH)])

@@ -31,11 +31,11 @@ from aiohttp import web
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from evalsuite.engine.client import Endpoint, Request  # noqa: E402
+from evalsuite.experiment import Configuration, Experiment  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
-from evalsuite.generate import Generation, Limits  # noqa: E402
-from evalsuite.identity import Configuration, Experiment  # noqa: E402
-from evalsuite.run import SLACK  # noqa: E402
-from evalsuite.schedule import Item, Lengths, Queue  # noqa: E402
+from evalsuite.sweep.generate import Generation, Limits  # noqa: E402
+from evalsuite.sweep.run import SLACK  # noqa: E402
+from evalsuite.sweep.schedule import Item, Lengths, Queue  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "tail.json"
 SHAPES = ("30x10x64", "60x10x32", "30x4x32")

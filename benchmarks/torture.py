@@ -21,10 +21,10 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from kills import VICTIMS, Campaign  # noqa: E402
-from sweeps import Suite  # noqa: E402
+from tests.support.kills import VICTIMS, Campaign  # noqa: E402
+from tests.support.sweeps import Suite  # noqa: E402
 
 TASKS = ("demo_arithmetic", "demo_words")
 PROBLEMS, SEEDS, LATENCY = 20, "0-9", 0.8

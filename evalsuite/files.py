@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from evalsuite.errors import RunError
 
+ROOT = Path(__file__).resolve().parent.parent  # the suite's own folder: scripts, prompts.json, data/
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

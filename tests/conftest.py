@@ -13,11 +13,10 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from calls import Calls
-    from slurm_site import Site
+    from tests.support.calls import Calls
+    from tests.support.slurm_site import Site
 
 
 def takes_the_machine(file: str) -> bool:
@@ -56,16 +55,16 @@ def shared() -> Path:
 
 @pytest.fixture(scope="module")
 def fake_engine(tmp_path_factory: pytest.TempPathFactory) -> "Calls":
-    """Calls of main.py with a small model and six sums; the engine that they start is tests/fake_engine."""
-    from calls import Calls
+    """Calls of main.py with a small model and six sums; the engine that they start is tests/support/fake_engine."""
+    from tests.support.calls import Calls
 
     return Calls(tmp_path_factory.mktemp("engine"))
 
 
 @pytest.fixture(scope="module")
 def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Calls"]:
-    """The same beside tests/fake_server.py, running at `fake_server.base_url`."""
-    from calls import Calls, served
+    """The same beside tests/support/fake_server.py, running at `fake_server.base_url`."""
+    from tests.support.calls import Calls, served
 
     with served(Calls(tmp_path_factory.mktemp("server"))) as calls:
         yield calls
@@ -74,7 +73,7 @@ def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Calls"]:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment in which Slurm's commands reach a fresh four-node cluster on loopback."""
-    from slurm_site import missing, running_cluster
+    from tests.support.slurm_site import missing, running_cluster
 
     if lacking := missing():
         pytest.skip(f"Slurm is not installed here ({', '.join(lacking)}); Debian: slurmctld slurmd slurm-client munge")
@@ -85,7 +84,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.fixture
 def site(tmp_path: Path, cluster: dict[str, str]) -> Iterator["Site"]:
     """A folder from which --slurm submits to that cluster."""
-    from slurm_site import Site
+    from tests.support.slurm_site import Site
 
     site = Site(tmp_path, cluster)
     yield site
@@ -95,7 +94,7 @@ def site(tmp_path: Path, cluster: dict[str, str]) -> Iterator["Site"]:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of a few megabytes that vLLM runs."""
-    from tiny_model import make_tiny
+    from tests.support.tiny_model import make_tiny
 
     return make_tiny(tmp_path_factory.mktemp("tiny") / "tiny")
 

@@ -5,6 +5,7 @@ Token ids stand as their counts unless asked for. A struct that is null in some 
 where it is there, so that a missing struct and one of missing fields stay apart.
 """
 
+import contextlib
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-from evalsuite.convert.cells import Parts, cell_parts, offsets
-from evalsuite.convert.errors import BadFile
-from evalsuite.convert.scalars import unwrap
+from evalsuite.convert.values import Parts, cell_parts, offsets, unwrap
 
 Place = tuple[int, ...]  # where a field is: its index in the schema, then in the struct, and so on
 _LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType, pa.ListViewType, pa.LargeListViewType)
@@ -145,3 +144,29 @@ def _named(name: str, shown: list[Column], everything: list[Column]) -> list[Col
         near = difflib.get_close_matches(name, names, 5, 0.5) or names[:12]
         raise BadFile(f"no column {name}; it has {', '.join(near)}{', ...' if len(near) < len(names) else ''}")
     return found
+
+
+class BadFile(Exception):
+    """A file that cannot be converted: the reason in one line, without the file's name."""
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Turn whatever Arrow raises over a broken file into BadFile.
+
+    Only for blocks that read: the same exceptions from a block that writes mean something else.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except MemoryError as error:
+        raise BadFile("not enough memory to read it") from error
+    except OSError as error:
+        raise BadFile(error.strerror or _one_line(error)) from error
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise BadFile(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

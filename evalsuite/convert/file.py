@@ -1,4 +1,4 @@
-"""One parquet file to one CSV, in bounded memory: small batches, formatted by a few threads, written in order."""
+"""One parquet file to one CSV (RFC 4180, CRLF; a null is an empty cell, an empty string is ""), in bounded memory."""
 
 import gzip
 import os
@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalsuite.convert.columns import csv_columns
-from evalsuite.convert.errors import BadFile, readable
+from evalsuite.convert.columns import BadFile, Column, Fields, csv_columns, readable
 from evalsuite.convert.reading import Reader
-from evalsuite.convert.rows import header, rows
+from evalsuite.convert.values import cell_parts, row_text
 from evalsuite.errors import UserError
 from evalsuite.files import replacing
 
@@ -121,3 +121,27 @@ def _compressed(stream: BinaryIO, compression: str | None) -> Iterator[Any]:
             yield out
     else:
         yield stream
+
+
+def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
+    """The first line; with `excel_safe` a byte-order mark tells spreadsheets that it is UTF-8."""
+    if not columns:
+        return b"\r\n"
+    names = row_text([cell_parts(pa.array([column.name for column in columns]), excel_safe)])
+    line = ",".join(name.removesuffix("\r\n") for name in names.to_pylist()) + "\r\n"
+    return (b"\xef\xbb\xbf" if excel_safe else b"") + line.encode()
+
+
+def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_name: bool) -> memoryview:
+    """The batch's lines, in the batch's order: one view of Arrow's memory, not copied.
+
+    Raises BadFile for text that is not UTF-8, and for rows too large for memory.
+    """
+    if not columns:
+        return memoryview(b"\r\n" * batch.num_rows)
+    with readable():
+        batch.validate(full=True)  # Arrow reads text as it finds it
+        fields = Fields(batch)
+        text = row_text([column.cells(fields, excel_safe, by_name) for column in columns])
+    ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
+    return memoryview(text.buffers()[2])[ends[0] : ends[-1]] if len(text) else memoryview(b"")

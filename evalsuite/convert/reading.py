@@ -3,14 +3,25 @@
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as t
 
-from evalsuite.convert import pages, spool
+from evalsuite.convert import spool
 from evalsuite.convert.columns import Fields, Place, column_types, is_list
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one column in one row group, in bytes: its values once decoded, and the pages held while reading it."""
+
+    decoded: int
+    pages: int
+
 
 BATCH_BYTES = (
     3 << 20
@@ -38,7 +49,7 @@ class Reader:
         self.schema: pa.Schema = self._file.schema_arrow
         self.unique = _unique(self.schema)
         self._leaves = _leaves(self.schema)
-        self._known: dict[Place, list[pages.Cost]] = {}
+        self._known: dict[Place, list[Cost]] = {}
 
     def __enter__(self) -> "Reader":
         return self
@@ -90,13 +101,12 @@ class Reader:
         rows = BATCH_BYTES * self.metadata.row_group(group).num_rows // max(decoded, 1)
         return min(_READ_ROWS, 1 << max(rows, 1).bit_length() - 1)
 
-    def _costs(self, unit: Place) -> list[pages.Cost]:
+    def _costs(self, unit: Place) -> list[Cost]:
         """What reading a field takes, for every row group."""
         if unit not in self._known:
             groups = (self.metadata.row_group(group) for group in range(self.metadata.num_row_groups))
             self._known[unit] = [
-                pages.total(pages.cost(self._bytes, group.column(leaf)) for leaf in self._leaves[unit])
-                for group in groups
+                total(cost(self._bytes, group.column(leaf)) for leaf in self._leaves[unit]) for group in groups
             ]
         return self._known[unit]
 
@@ -160,3 +170,65 @@ def _no_nulls(chunk: pq.ColumnChunkMetaData) -> bool:
 def _unique(fields: pa.Schema | pa.StructType) -> bool:
     names = [field.name for field in fields]
     return len(set(names)) == len(names) and all(_unique(field.type) for field in fields if t.is_struct(field.type))
+
+
+_HEADER_BYTES = 64  # the fields read here come first; statistics follow them
+_SMALL = 1 << 20
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The cost of reading several columns side by side."""
+    costs = list(costs)
+    return Cost(sum(cost.decoded for cost in costs), sum(cost.pages for cost in costs))
+
+
+def cost(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Cost:
+    """Estimate what reading a column chunk takes."""
+    stored = chunk.total_uncompressed_size
+    if chunk.physical_type != "BYTE_ARRAY":
+        page = stored if stored < _SMALL else _header(file, chunk.data_page_offset)[0]
+        return Cost(decoded=chunk.num_values * 8, pages=min(page, stored))
+    # a value may be repeated from the dictionary, so the stored size says little about the decoded one
+    if not chunk.has_dictionary_page or stored * chunk.num_values < _SMALL:
+        page = stored if stored < _SMALL else _header(file, chunk.data_page_offset)[0]
+        return Cost(decoded=stored, pages=min(page, stored))
+    size, entries = _header(file, chunk.dictionary_page_offset)
+    decoded = max(stored, size * chunk.num_values // max(entries, 1))
+    # pages after a dictionary that overflowed hold as many plain values as it did
+    return Cost(decoded=decoded, pages=min(2 * size, size + stored))
+
+
+def _header(file: BinaryIO, offset: int) -> tuple[int, int]:
+    """Uncompressed bytes and number of values (0 where not told) of the page at `offset`.
+
+    Thrift's compact protocol: a field is a byte (step of the field's number << 4 | type); integers are zigzag varints.
+    """
+    file.seek(offset)
+    data = file.read(_HEADER_BYTES)
+    at, number, size, values = 0, 0, 0, 0
+    while at < len(data):
+        step, kind = data[at] >> 4, data[at] & 15
+        number += step
+        at += 1
+        if kind == 12 and number in (
+            5,
+            7,
+            8,
+        ):  # the data or dictionary page's own header: its first field counts values
+            return size, _varint(data, at + 1)[0]
+        if kind != 5 or not step:  # not a 32-bit integer: a header this does not know
+            break
+        value, at = _varint(data, at)
+        if number == 2:
+            size = value
+    return size, values
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return (value >> 1) ^ -(value & 1), at

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from evalsuite.convert.errors import BadFile
+from evalsuite.convert.columns import BadFile
 from evalsuite.convert.file import Options
 from evalsuite.convert.workers import Died, results
 from evalsuite.errors import RunError, UserError

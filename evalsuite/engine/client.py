@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from evalsuite.identity import Configuration
-from evalsuite.journal import Completion
+from evalsuite.experiment import Configuration
+from evalsuite.store.journal import Completion
 
 # What a strict server may not know, with the value that leaves sampling as it is without the field.
 NEUTRAL: dict[str, Any] = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}

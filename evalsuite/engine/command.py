@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.adapters import Adapter
 from evalsuite.errors import UserError
 
 # Arguments of vLLM that say how fast and where, not what: they belong to the circumstances of a result.
@@ -34,6 +33,17 @@ CPU_ARGUMENTS = ["--enforce-eager", "--no-enable-chunked-prefill"]
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 LORAS_AT_ONCE = 8  # adapters in one batch; each takes memory of the device from the KV cache
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA adapter. `model` names its rows, `served` is its name on our own server, `content` a hash of its files."""
+
+    model: str
+    folder: str
+    served: str
+    content: str
+    rank: int
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 
 from evalsuite.engine.command import EngineOptions, log_tail, server_command, server_environment
-from evalsuite.engine.leash import Leash
 from evalsuite.engine.nodes import Meeting, first_command, other_command
+from evalsuite.engine.process import SupervisedProcess
 from evalsuite.errors import RunError
 
 # What a user can do about the usual reasons, by what the server's log says.
@@ -53,8 +53,8 @@ class Server:
         self.started_seconds = 0.0
         self._launched = 0.0
         self._environment = server_environment(options)  # now: workers are started with another one later
-        self._leash: Leash | None = None
-        self._others: Leash | None = None  # holds srun, which runs the engine's share on the other nodes
+        self._process: SupervisedProcess | None = None
+        self._others: SupervisedProcess | None = None  # holds srun, which runs the engine's share on the other nodes
 
     @property
     def base_url(self) -> str:
@@ -62,27 +62,29 @@ class Server:
 
     def connector(self) -> aiohttp.BaseConnector:
         """A connector to the running server's socket, without a limit of its own."""
-        assert self._leash is not None, "the server was not started"
-        return aiohttp.UnixConnector(path=str(self._leash.folder / "engine.sock"), limit=0)
+        assert self._process is not None, "the server was not started"
+        return aiohttp.UnixConnector(path=str(self._process.folder / "engine.sock"), limit=0)
 
     def launch(self) -> None:
         """Start the process; `ready` waits for it. Raises RunError where the log's folder refuses."""
         self.stop()
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            self._leash_all()
+            self._start_all()
         except OSError as error:
             raise RunError(f"cannot start the engine: {error}; check {self.log.parent}") from error
         self.starts += 1
         self._launched = time.monotonic()
 
-    def _leash_all(self) -> None:
+    def _start_all(self) -> None:
         if self.options.nodes == 1:
-            self._leash = Leash(server_command(self.options), env=self._environment, log=self.log)
+            self._process = SupervisedProcess(server_command(self.options), env=self._environment, log=self.log)
             return
         meeting = Meeting.here()
-        self._leash = Leash(first_command(self.options, meeting), env=self._environment, log=self.log)
-        self._others = Leash(other_command(self.options, meeting), env=self._environment, log=self.others_log)
+        self._process = SupervisedProcess(first_command(self.options, meeting), env=self._environment, log=self.log)
+        self._others = SupervisedProcess(
+            other_command(self.options, meeting), env=self._environment, log=self.others_log
+        )
 
     @property
     def others_log(self) -> Path:
@@ -92,16 +94,16 @@ class Server:
     @property
     def alive(self) -> bool:
         """Whether the server lives, and its share on the other nodes if there is one."""
-        return self._leash is not None and all(one.exit_code is None for one in self._leashes())
+        return self._process is not None and all(one.exit_code is None for one in self._processes())
 
-    def _leashes(self) -> list[Leash]:
-        return [one for one in (self._leash, self._others) if one is not None]
+    def _processes(self) -> list[SupervisedProcess]:
+        return [one for one in (self._process, self._others) if one is not None]
 
     def death(self) -> EngineDied:
         """The error that says why the server is gone."""
         if self._others is not None and self._others.exit_code is not None:
             return EngineDied("on another node: " + explain(self.others_log, self._others.exit_code))
-        code = self._leash.exit_code if self._leash else None
+        code = self._process.exit_code if self._process else None
         return EngineDied(explain(self.log, code))
 
     async def ready(self) -> None:
@@ -124,6 +126,6 @@ class Server:
 
     def stop(self) -> None:
         """End the server and everything it started; returns when they are gone."""
-        for leash in self._leashes():
-            leash.stop()
-        self._leash = self._others = None
+        for process in self._processes():
+            process.stop()
+        self._process = self._others = None

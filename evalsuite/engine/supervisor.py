@@ -1,4 +1,4 @@
-"""Keeps a server's processes on a leash: `python supervisor.py FD FOLDER [COMMAND...]`.
+"""Ends a server and all its processes when main.py ends: `python supervisor.py FD FOLDER [COMMAND...]`.
 
 main.py holds the writing end of a pipe whose reading end is FD. When it closes (main.py ended, however), or when the
 server ends (however), every process that the server started is killed, the locks named in FOLDER/held and FOLDER
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-MARK = "EVALSUITE_LEASH"  # the environment variable by which all that a supervisor started can be found
+MARK = "EVALSUITE_SUPERVISOR"  # the environment variable by which all that a supervisor started can be found
 OTHERS = "others"  # the file in the private folder that names another folder to remove
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE_SECONDS = 5.0  # between the polite and the hard signal
@@ -78,10 +78,10 @@ def kill_all(server: subprocess.Popen) -> None:
             time.sleep(0.1)
 
 
-def wait(leash: int, server: subprocess.Popen | None) -> None:
-    """Return when the leash is closed or the server has ended."""
+def wait(pipe: int, server: subprocess.Popen | None) -> None:
+    """Return when the pipe is closed or the server has ended."""
     while server is None or server.poll() is None:
-        if select.select([leash], [], [], 0.2 if server else None)[0]:
+        if select.select([pipe], [], [], 0.2 if server else None)[0]:
             return
 
 
@@ -133,15 +133,15 @@ def _is_supervisor(pid: int) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    leash, folder, command = int(argv[0]), argv[1], argv[2:]
-    os.set_inheritable(leash, False)
+    pipe, folder, command = int(argv[0]), argv[1], argv[2:]
+    os.set_inheritable(pipe, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which the server would inherit
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     server = None
     if command:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, 9))
-    wait(leash, server)
+    wait(pipe, server)
     if server is not None:
         kill_all(server)
     else:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.errors import RunError
-from evalsuite.grading.thinking import visible
-from evalsuite.grading.verdict import Verdict
+from evalsuite.grading.find.thinking import visible
+from evalsuite.grading.verify import Verdict
 
 METRIC = "judge_match"
 _LONGEST = 2000  # characters of each part that a judge is shown, cut in the middle

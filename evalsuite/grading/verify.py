@@ -1,13 +1,30 @@
 """Decide one completion: remove thinking, find the answer, compare it with the gold."""
 
-from evalsuite.grading import mcq
-from evalsuite.grading.answers import answer_class, decimal_comma, same_answer
-from evalsuite.grading.boxes import open_box
-from evalsuite.grading.extract import Found, find_answer
-from evalsuite.grading.gold import gold_answers
-from evalsuite.grading.surface import plain
-from evalsuite.grading.thinking import visible
-from evalsuite.grading.verdict import Verdict
+from dataclasses import dataclass
+
+from evalsuite.grading.compare.answers import answer_class, decimal_comma, same_answer
+from evalsuite.grading.find import mcq
+from evalsuite.grading.find.extract import Found, find_answer
+from evalsuite.grading.find.gold import gold_answers
+from evalsuite.grading.find.thinking import visible
+from evalsuite.grading.read.boxes import open_box
+from evalsuite.grading.read.surface import plain
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one comparison.
+
+    `extracted` is the answer found in the response (None: there is no answer). `answer_class` is its canonical form:
+    completions with equal strings gave the same answer, which is what maj@k votes over. `reason` says in a few words
+    why the verdict came out so.
+    """
+
+    correct: bool
+    extracted: str | None
+    answer_class: str | None
+    reason: str
+
 
 KINDS = ("latex", "expr", "mcq")
 _LONGEST_ANSWER = 20_000

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalsuite import locks, manifest
+from evalsuite.collect.scan import REPLACED
+from evalsuite.collect.source import Stopped, whole_completions
 from evalsuite.errors import UserError
-from evalsuite.grade import leftovers
-from evalsuite.journal import LIVE, PACKED, parse
-from evalsuite.trees.journals import whole_completions
-from evalsuite.trees.scan import REPLACED
-from evalsuite.trees.source import Stopped
+from evalsuite.store import locks, manifest, stale
+from evalsuite.store.journal import LIVE, PACKED, parse
 
 FINISHED, INCOMPLETE, HALF, DAMAGED, BUSY = "finished", "incomplete", "half-done", "damaged", "in use"
 EMPTY, ASIDE = "no answer yet", "moved aside"
@@ -108,16 +106,16 @@ def examine(folder: Path, held: bool = False) -> Found | None:
 
 def _is_whole(folder: Path, value: dict[str, Any]) -> bool:
     """Whether a manifest is one of ours and the files that it names are there."""
-    named = [value.get(key) for key in leftovers.NAMED]
+    named = [value.get(key) for key in stale.NAMED]
     whole = value.get("status") in (FINISHED, INCOMPLETE) and isinstance(value.get("problems"), list)
     return whole and all(isinstance(name, str) and (folder / name).is_file() for name in named)
 
 
 def _finished(folder: Path, value: dict[str, Any], size: int) -> Found:
-    every = leftovers.gradings(value)
-    items = [_file(UNNAMED, path) for path in leftovers.unnamed(folder, every)]
+    every = stale.gradings(value)
+    items = [_file(UNNAMED, path) for path in stale.unnamed(folder, every)]
     orphans = {item.path for item in items}
-    older = [path for path in leftovers.unnamed(folder, every[:1]) if path not in orphans]
+    older = [path for path in stale.unnamed(folder, every[:1]) if path not in orphans]
     items += [_file(REGRADED, path) for path in older]
     items += [*_temporary(folder), *_dead_locks(folder)]
     gone = {item.path for item in items}
@@ -146,7 +144,7 @@ def _completions(folder: Path) -> int | None:
 
 
 def _temporary(folder: Path) -> Iterator[Item]:
-    return (_file(TORN, path) for path in leftovers.temporary(folder))
+    return (_file(TORN, path) for path in stale.temporary(folder))
 
 
 def _dead_locks(folder: Path) -> Iterator[Item]:

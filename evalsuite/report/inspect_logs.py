@@ -25,11 +25,11 @@ from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, Generat
 from inspect_ai.scorer import CORRECT, INCORRECT, Score
 
 from evalsuite.errors import RunError
-from evalsuite.manifest import read as read_manifest
-from evalsuite.report.answers import files
+from evalsuite.report.answers import packed
 from evalsuite.report.answers.groups import Answer, Group, Problem, read
 from evalsuite.report.answers.write import groups
 from evalsuite.report.load import Entry, Study
+from evalsuite.store.manifest import read as read_manifest
 
 FOLDER = "inspect_logs"
 STOP = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
@@ -138,7 +138,7 @@ def _save(value: EvalLog, folder: Path) -> None:
     """Write one log, under the same name at every run."""
     try:
         folder.mkdir(exist_ok=True)
-        name = f"{files.name(value.eval.task)}_{files.name(value.eval.model + value.eval.eval_id)}.eval"
+        name = f"{packed.name(value.eval.task)}_{packed.name(value.eval.model + value.eval.eval_id)}.eval"
         write_eval_log(value, str(folder / name), format="eval")
     except OSError as error:
         raise RunError(f"cannot write {folder}: {error.strerror or error}; free the disk or its permissions") from error

@@ -11,8 +11,8 @@ from typing import Any
 from evalsuite.errors import UserError
 from evalsuite.files import read_json
 from evalsuite.report.problems import ProblemLevel, problem_levels
+from evalsuite.summary.labels import natural
 from evalsuite.summary.read import NAME, BadFile, read_model
-from evalsuite.summary.words import natural
 
 ANALYSIS, COMPARISON = "analysis_results.json", "comparison_results.json"
 NAN = float("nan")

@@ -1,11 +1,13 @@
 """Everything that the command makes, one after the other; what fails is named and the rest is done."""
 
 import argparse
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.errors import RunError
+from evalsuite.files import replacing
 from evalsuite.report.load import Study, load
 
 
@@ -77,7 +79,31 @@ def _inspect(study: Study, made: Made) -> str:
 
 
 def _zip(folder: Path) -> str:
-    from evalsuite.report.bundle import write_zip
+    pass
 
     path = write_zip(folder)
     return f"wrote {path}: {path.stat().st_size / 1e6:.1f} MB"
+
+
+NAME = "report.zip"
+ALWAYS = ("report.html", "model_comparison.csv", "series_analysis.csv", "comparison_results.json", "references.csv")
+FOLDERS = ("answers", "figures", "tables")
+PER_MODEL = ("seed_analysis.csv", "config_analysis.csv")  # disagreements.csv holds ends of responses, private ones too
+
+
+def write_zip(folder: Path) -> Path:
+    """Write `folder`/report.zip, whole or not at all; packed scripts and pictures are stored as they are."""
+    path = folder / NAME
+    with replacing(path, "wb", sync=False) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in contents(folder):
+            archive.write(file, Path("report") / file.relative_to(folder))
+    return path
+
+
+def contents(folder: Path) -> list[Path]:
+    """The files that go in."""
+    found = [folder / name for name in ALWAYS]
+    for name in FOLDERS:
+        found += sorted(path for path in (folder / name).rglob("*") if path.name != "stamp.json")
+    found += sorted(path for name in PER_MODEL for path in folder.glob(f"*/{name}"))
+    return [path for path in found if path.is_file() and not path.name.startswith(".")]

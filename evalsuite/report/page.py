@@ -5,16 +5,14 @@ from pathlib import Path
 
 from evalsuite.files import write_text
 from evalsuite.report import assets
-from evalsuite.report.conditions import all_conditions
-from evalsuite.report.cost import cost, manifests, source
-from evalsuite.report.data import chart_data
-from evalsuite.report.deciding import deciding
+from evalsuite.report.assets import is_private
+from evalsuite.report.conditions import all_conditions, cost, manifests, source
+from evalsuite.report.data import chart_data, deciding
 from evalsuite.report.load import Study
-from evalsuite.report.private import is_private
 from evalsuite.report.sentences import headline, leading, task_line
 from evalsuite.report.series import by_series
 from evalsuite.report.table import result_table
-from evalsuite.summary.series_table import shown
+from evalsuite.summary.series_tables import shown
 
 SCRIPTS = ("base.js", "plots.js", "dots.js", "series.js", "pairs.js", "curves.js", "lengths.js", "rates.js", "heat.js",
            "tables.js", "report.js")  # fmt: skip

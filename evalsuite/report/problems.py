@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.disagreements import METRICS
+from evalsuite.collect.disagreements import METRICS
 from evalsuite.summary.grid import Grid, grids
 from evalsuite.summary.read import Run
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.report.load import Entry, Study
-from evalsuite.summary.cells import interval, percent, span, spread
+from evalsuite.summary.labels import some
 from evalsuite.summary.pairs import A_BETTER, B_BETTER
-from evalsuite.summary.words import some
+from evalsuite.summary.tables import interval, percent, span, spread
 
 _NAMED = 3  # models named in a sentence
 

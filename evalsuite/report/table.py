@@ -5,8 +5,8 @@ from typing import Any
 
 from evalsuite.report.load import Entry, Study
 from evalsuite.report.sentences import leading
-from evalsuite.summary.cells import Footnotes, interval, percent, span
-from evalsuite.summary.words import coverage
+from evalsuite.summary.labels import coverage
+from evalsuite.summary.tables import Footnotes, interval, percent, span
 
 
 @dataclass(frozen=True)

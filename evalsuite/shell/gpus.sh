@@ -8,7 +8,7 @@ run_on_gpus() {
     each_call freeze_call
     check_frozen
     if ((FROZEN_COUNT == 0)); then say "$(counted "$FINISHED_COUNT" call) finished, nothing to do" && return; fi
-    run_logged "$OUTPUT_DIR/logs/$RUN_ID.log" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.gpus "$FROZEN" "$GPUS" ||
+    run_logged "$OUTPUT_DIR/logs/$RUN_ID.log" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.gpus "$FROZEN" "$GPUS" ||
         status=$?
     if ((status == 2)) && [[ -z $(compgen -G "$FROZEN/records/*") ]]; then exit 2; fi # nothing was started
     count_failures

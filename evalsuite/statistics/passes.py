@@ -1,7 +1,12 @@
-"""pass@k and pass^k: at least one, or all, of k answers right."""
+"""pass@k, pass^k and maj@k (how often the most frequent of k answers is right), each computed exactly."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from evalsuite.statistics.matrix import is_binary, mean, score_matrix
 
@@ -66,3 +71,89 @@ def _all_from(part: NDArray, count: NDArray, k: int) -> NDArray[np.float64]:
     for drawn in range(k):
         chance = chance * np.clip(part - drawn, 0, None) / np.maximum(count - drawn, 1)
     return chance
+
+
+RIGHT = object()  # the class of the right answer, whatever strings it was written as
+
+
+def votes(scores: Sequence[float], answers: Sequence[Hashable | None]) -> tuple[int, int, tuple[int, ...]]:
+    """Count one problem's completions as (right, silent, others): right votes, no vote, votes of each other class.
+
+    `scores` (0, 1, or NaN: missing) and `answers` (equal ones are one class; None: no answer) have the shape (seeds,).
+    Every completion scored 1 votes for the right answer, and so does one whose class another scored 1 shares.
+
+    >>> votes([1, 0, 0, 0, 0], ["1/2", "3", "3", None, "0.5"])
+    (1, 1, (2, 1))
+    """
+    there = [(score, answer) for score, answer in zip(scores, answers, strict=True) if score == score]
+    gold = {answer for score, answer in there if score == 1 and answer is not None}
+    tally = Counter(RIGHT if score == 1 or answer in gold else answer for score, answer in there)
+    right, silent = tally.pop(RIGHT, 0), tally.pop(None, 0)
+    return right, silent, tuple(sorted(tally.values(), reverse=True))
+
+
+@lru_cache(maxsize=1 << 18)
+def majority(right: int, silent: int, others: tuple[int, ...], k: int) -> float:
+    """Expected accuracy of the plurality answer of k of a problem's samples, drawn without replacement.
+
+    `right`, `silent` and `others` are counts as `votes` gives them. Ties are shared evenly among the tied answers, and
+    silence never wins. NaN for k above the number of samples.
+
+    The right answer wins with j votes and T tied rivals with weight 1/(1+T) = integral over y in [0, 1] of y^T. So the
+    weight of all subsets is a coefficient of a product of polynomials in the number of drawn samples, each rival's cut
+    at j votes, its j-th term times y; Gauss-Legendre nodes make the integral exact, for T is less than k/j. Each sample
+    is taken with chance k/n, given that k are taken.
+
+    Reference: Wang et al., Self-consistency, arXiv 2203.11171, section 2, for the vote; the exact expectation replaces
+    sampling of subsets.
+
+    >>> majority(2, 0, (1, 1), 4), majority(1, 1, (1,), 3), majority(1, 1, (1,), 1).__round__(4)
+    (1.0, 0.5, 0.3333)
+    """
+    n = right + silent + sum(others)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    if k > n:
+        return float("nan")
+    if right == 0 or not others:  # without rivals one vote is enough
+        return 0.0 if right == 0 else float(1 - stats.hypergeom.pmf(0, n, right, k))
+    wins = sum(_wins_with(j, right, silent, others, k) for j in range(1, min(right, k) + 1))
+    return min(1.0, float(wins / stats.binom.pmf(k, n, k / n)))
+
+
+def mean_majority(problems: Iterable[tuple[int, int, tuple[int, ...]]], k: int) -> float:
+    """Mean of `majority` over problems, each as `votes` gives it; those with fewer than k samples are left out.
+
+    >>> mean_majority([(2, 0, ()), (0, 1, (1,))], 2)
+    0.5
+    """
+    values = [majority(*problem, k) for problem in problems]
+    known = [value for value in values if value == value]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _wins_with(j: int, right: int, silent: int, others: tuple[int, ...], k: int) -> float:
+    """Weight of all draws of k in which the right answer has exactly j votes, each by its share of the win."""
+    p, rest = k / (right + silent + sum(others)), k - j
+    rivals = [count for count in others if count >= j]
+    harmless = silent + sum(others) - sum(rivals)  # too few to reach j: any number of them may be drawn
+    nodes, weights = np.polynomial.legendre.leggauss(
+        len(rivals) // 2 + 1 if j * len(rivals) <= rest else rest // j // 2 + 1
+    )
+    total = 0.0
+    for y, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        product = _taken(harmless, p, rest)
+        for count in rivals:
+            terms = _taken(count, p, min(j, rest)).copy()
+            if rest >= j:
+                terms[j] *= y
+            product = np.convolve(product, terms)[: rest + 1]
+        if len(product) > rest:
+            total += weight * product[rest]
+    return total * float(_taken(right, p, right)[j])
+
+
+@lru_cache(maxsize=1 << 14)
+def _taken(count: int, p: float, upto: int) -> np.ndarray:
+    """Chances that 0, 1, ... of `count` samples are taken, each with chance p; at most `upto` of them."""
+    return stats.binom.pmf(np.arange(min(count, upto) + 1), count, p)

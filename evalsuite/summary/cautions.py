@@ -3,7 +3,7 @@
 from typing import Any
 
 from evalsuite.summary.grid import Grid
-from evalsuite.summary.words import CONDITIONS, mixed, some
+from evalsuite.summary.labels import CONDITIONS, mixed, some
 
 LIMIT = 0.05  # of completions truncated, or without an answer, from which a number says something else than skill
 FEW_PROBLEMS, SEEDS_FOR_FEW, SEEDS = 100, 10, 3  # below 100 problems (AIME, AMC) ten seeds, else three

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from evalsuite.statistics.bootstrap import bootstrap_means, percentile_interval
 from evalsuite.statistics.intervals import score_interval
 from evalsuite.statistics.lengths import lengths
-from evalsuite.statistics.majority import mean_majority, votes
 from evalsuite.statistics.matrix import is_binary, mean, mean_accuracy
 from evalsuite.statistics.noise import clustered_stderr, problem_noise, seed_noise, variance_split
-from evalsuite.statistics.passes import ladder, mean_pass
+from evalsuite.statistics.passes import ladder, mean_majority, mean_pass, votes
 from evalsuite.summary.grid import Grid
 from evalsuite.summary.read import Run
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from evalsuite.summary.cautions import cautions
 from evalsuite.summary.configuration import config_row, seed_row
 from evalsuite.summary.grid import Column, Grid, column, grids
+from evalsuite.summary.labels import BATCHING, TASKS_OWN, differing, differs_in, flat, natural
 from evalsuite.summary.read import Model
-from evalsuite.summary.words import BATCHING, TASKS_OWN, differing, differs_in, flat, natural
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from evalsuite.statistics.matrix import counts, is_binary, problem_means
 from evalsuite.statistics.noise import within_variances
+from evalsuite.summary.labels import BATCHING
 from evalsuite.summary.read import Run
-from evalsuite.summary.words import BATCHING
 
 
 @dataclass(frozen=True)

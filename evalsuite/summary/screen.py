@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from evalsuite.files import printable
 from evalsuite.summary.cautions import rates
-from evalsuite.summary.cells import interval, percent, span
 from evalsuite.summary.entries import Entry
 from evalsuite.summary.gather import Summary
+from evalsuite.summary.labels import coverage
 from evalsuite.summary.series import Line
-from evalsuite.summary.series_rows import family, sentences, title
-from evalsuite.summary.series_table import glance
+from evalsuite.summary.series_tables import family, glance, sentences, title
 from evalsuite.summary.standings import findings, standings
-from evalsuite.summary.words import coverage
+from evalsuite.summary.tables import interval, percent, span
 
 if TYPE_CHECKING:
     from rich.console import Console

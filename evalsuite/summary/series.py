@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from evalsuite.statistics.optimism import best_of_many
-from evalsuite.summary.comparisons import metrics_of
 from evalsuite.summary.configuration import generator
 from evalsuite.summary.entries import Entry, Options
-from evalsuite.summary.pairs import Pairs, compare_pairs, stack
-from evalsuite.summary.words import BATCHING, differs_in, flat, natural
+from evalsuite.summary.labels import BATCHING, differs_in, flat, natural
+from evalsuite.summary.pairs import Pairs, compare_pairs, metrics_of, stack
 
 TRAINED = ("weights", "lora")  # what training changes; all else is the same along a line
 SPLITS = 2000

@@ -14,8 +14,8 @@ from evalsuite.statistics.passes import ladder
 from evalsuite.summary.configuration import CONFIG_COLUMNS, PER_K, SEED_COLUMNS
 from evalsuite.summary.gather import Described, Summary
 from evalsuite.summary.pairs import COLUMNS
-from evalsuite.summary.series_rows import COLUMNS as SERIES_COLUMNS
-from evalsuite.summary.series_rows import as_json, rows_of
+from evalsuite.summary.series_tables import COLUMNS as SERIES_COLUMNS
+from evalsuite.summary.series_tables import as_json, rows_of
 
 SCHEMA_VERSION = 1
 

@@ -22,6 +22,10 @@ class Selection(NamedTuple):
     ids: tuple[str, ...] = ()
     filter: str = ""
 
+    def as_json(self) -> list[Any]:
+        """The selection as a manifest keeps it."""
+        return [self.max_samples, list(self.ids), self.filter]
+
 
 ALL = Selection()
 

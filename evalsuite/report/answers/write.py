@@ -17,10 +17,10 @@ from typing import Any
 from evalsuite.errors import RunError
 from evalsuite.files import printable, read_json, write_json, write_text
 from evalsuite.report import assets
-from evalsuite.report.answers import files
+from evalsuite.report.answers import packed
 from evalsuite.report.answers.groups import Answer, Group, Problem, read
+from evalsuite.report.assets import is_private
 from evalsuite.report.load import Study
-from evalsuite.report.private import is_private
 from evalsuite.summary.read import NAME, BadFile, read_model
 
 CHUNK = 1 << 20  # characters of a file of responses: what one click loads
@@ -53,7 +53,7 @@ def write_answers(study: Study, limit: float) -> Written:
     done.tasks = set(catalog)
     _clean(folder, {one["folder"]: {group["folder"] for group in one["groups"]} for one in found})
     if found:
-        files.write(folder, "catalog", {"tasks": found, "remarks": [printable(line, 500) for line in done.remarks]})
+        packed.write(folder, "catalog", {"tasks": found, "remarks": [printable(line, 500) for line in done.remarks]})
         write_text(folder / "index.html", page())
     else:
         for old in ("catalog.js", "index.html"):
@@ -91,8 +91,8 @@ def groups(study: Study) -> Iterator[Group]:
 
 
 def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, dict[str, Any]]) -> None:
-    task = files.name(group.task)
-    own = files.name(f"{group.label}/{group.config_id}")
+    task = packed.name(group.task)
+    own = packed.name(f"{group.label}/{group.config_id}")
     place = folder / task / own
     found, wrong = group.files()
     stamp = hashlib.sha256(group.stamp(found).encode()).hexdigest()
@@ -105,7 +105,7 @@ def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, d
         wrong += unread
         characters = _write_answers(folder, task, own, group, answers) if answers else 0
         if asked.keys() - problems.keys():
-            files.write(folder, f"{task}/problems", [_shown(one) for one in (problems | asked).values()])
+            packed.write(folder, f"{task}/problems", [_shown(one) for one in (problems | asked).values()])
         if answers:
             write_json(
                 place / STAMP, {"stamp": stamp, "characters": characters, "problems": list(asked), "wrong": unread}
@@ -124,16 +124,16 @@ def _write_answers(folder: Path, task: str, own: str, group: Group, answers: lis
     places: list[list[int]] = []
     for answer in answers:
         if held and size + len(answer.text) > CHUNK:
-            characters += files.write(folder, f"{task}/{own}/{number}", held)
+            characters += packed.write(folder, f"{task}/{own}/{number}", held)
             number, held, size = number + 1, [], 0
         places.append([number, len(held)])
         held.append([answer.text, answer.reason])
         size += len(answer.text)
-    characters += files.write(folder, f"{task}/{own}/{number}", held)
+    characters += packed.write(folder, f"{task}/{own}/{number}", held)
     for stale in (folder / task / own).glob("[0-9]*.js"):
         if int(stale.stem) > number:
             stale.unlink()
-    files.write(folder, f"{task}/{own}/index", _index(group, answers, places))
+    packed.write(folder, f"{task}/{own}/index", _index(group, answers, places))
     return characters
 
 
@@ -146,7 +146,7 @@ def _index(group: Group, answers: list[Answer], places: list[list[int]]) -> dict
 
 def _problems(folder: Path, task: str) -> dict[str, Problem]:
     try:
-        found = files.read(folder, f"{task}/problems")
+        found = packed.read(folder, f"{task}/problems")
         return {one["key"]: Problem(**one) for one in found}
     except (OSError, ValueError, TypeError, KeyError):
         return {}

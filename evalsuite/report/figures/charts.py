@@ -1,28 +1,16 @@
-"""The charts, each from the values that the page is drawn from; None where there is nothing to draw."""
+"""The figures for papers: one column wide, fonts embedded as outlines (Type 42), colours that survive grey print."""
+
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import Affine2D
 
-from evalsuite.report.figures.look import (
-    COLOURS,
-    EDGE,
-    LINE,
-    REST,
-    RIGHT,
-    THIRD,
-    WIDTH,
-    WRONG,
-    column,
-    legend,
-    percents,
-    rows,
-    short,
-)
-
+RIGHT, WRONG, THIRD, REST, LINE = "#0072B2", "#D55E00", "#CC79A7", "#8A8F98", "#DADDE1"
 SEQUENTIAL = LinearSegmentedColormap.from_list("solved", ["#F3F5F7", "#6BA3CC", "#08519C"])
 LIMIT = 0.05
 RATES = (("tr", "cut off", WRONG), ("na", "no answer", THIRD), ("dis", "judged differently", RIGHT))
@@ -191,3 +179,108 @@ def _half(axes) -> Affine2D:
 
 def _say(axes, x: int, y: int, text: str, weight: str, colour: str = "black") -> None:
     axes.text(x, y, text, ha="center", va="center", fontsize=6.5, fontweight=weight, color=colour)
+
+
+WIDTH = 3.35  # inches: one column of the usual two-column page
+ROW, EDGE = 0.19, 0.55  # inches a model, and for axis and margins
+# Okabe and Ito's, without the yellow, which paper swallows.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+RC = {
+    "pdf.fonttype": 42, "ps.fonttype": 42, "font.family": "sans-serif", "font.size": 7.5, "axes.labelsize": 7.5,
+    "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.1,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.spines.top": False, "axes.spines.right": False,
+    "text.parse_math": False, "savefig.dpi": 300, "figure.dpi": 300, "axes.axisbelow": True, "grid.color": LINE,
+    "grid.linewidth": 0.5, "legend.frameon": False,
+}  # fmt: skip
+NAME = 26  # characters of a model's name
+
+
+def rows(labels: list[str], more: float = 0.0, row: float = ROW) -> tuple[Figure, Axes]:
+    """A figure with one row a model, the first on top."""
+    figure = Figure(figsize=(WIDTH, EDGE + more + row * len(labels)), layout="constrained")
+    axes = figure.subplots()
+    axes.set_yticks(range(len(labels)), [short(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    return figure, axes
+
+
+def column(entries: list[dict], key: str) -> np.ndarray:
+    """The values of one key, NaN where unknown."""
+    return np.array([np.nan if one[key] is None else one[key] for one in entries], dtype=float)
+
+
+def short(label: str, most: int = NAME) -> str:
+    """A name that leaves room for the plot.
+
+    >>> short("a" * 40)
+    'aaaaaaaaaaaaaaaaaaaaaaaaa…'
+    """
+    return label if len(label) <= most else f"{label[: most - 1]}…"
+
+
+def percents(axes: Axes, axis: str = "x", digits: int = 0) -> None:
+    getattr(axes, f"{axis}axis").set_major_formatter(lambda value, _: f"{100 * value:.{digits}f}")
+
+
+def legend(figure: Figure, handles: list[Any], columns: int = 3) -> None:
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1.6, columnspacing=1.2)
+
+
+LIMIT = 0.05
+FEW = 5  # checkpoints whose steps all stand below the axis
+
+
+def by_step(data: dict[str, Any], line: dict[str, Any]) -> Figure | None:
+    """One line of a series, its best checkpoint ringed; None without a scored checkpoint."""
+    points = [one for one in line["points"] if one["mean"] is not None]
+    if not points:
+        return None
+    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+    top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
+    steps = np.array([one["step"] for one in points], dtype=float)
+    _scores(top, points, steps, line["points"][line["best"]])
+    top.set_title(short(line["name"], 60) + (f" ({line['setting']})" if line["setting"] else ""), fontsize=7.5)
+    top.set_ylabel(f"{short(data['tasks'][line['t']]['name'])}: %")
+    for axes, key, colour in ((middle, "tokens", RIGHT), (bottom, "tr", WRONG)):
+        axes.plot(steps, column(points, key), "o-", color=colour, markersize=2, clip_on=False)
+    middle.set_ylabel("tokens")
+    bottom.axhline(LIMIT, color="black", linestyle="--", linewidth=0.7)
+    bottom.set_ylabel("cut off, %")
+    bottom.set_xlabel("step")
+    if len(steps) <= FEW:
+        bottom.set_xticks(steps)
+    for axes in (top, bottom):
+        percents(axes, "y")
+    for axes in (top, middle, bottom):
+        axes.grid(axis="y")
+    for axes in (middle, bottom):
+        axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
+    figure.align_ylabels()
+    legend(figure, _keys())
+    return figure
+
+
+def _scores(axes: Axes, points: list[dict], steps: np.ndarray, best: dict) -> None:
+    mean, low, high, sd = (column(points, key) for key in ("mean", "lo", "hi", "sd"))
+    gap = np.diff(steps).min() if len(steps) > 1 else 1.0
+    axes.plot(steps, mean, color=RIGHT, linewidth=0.7, alpha=0.5)
+    axes.bar(steps, 2 * sd, 0.45 * min(gap, np.ptp(steps) / 12 or 1.0), mean - sd, color=RIGHT, alpha=0.22, linewidth=0)
+    ends = np.maximum([mean - low, high - mean], 0)
+    axes.errorbar(steps, mean, yerr=ends, fmt="none", color=RIGHT, capsize=1.5, elinewidth=0.8, capthick=0.8)
+    axes.plot(steps, mean, "o", color=RIGHT, markersize=3.4, markeredgecolor="white", markeredgewidth=0.5)
+    axes.plot(
+        best["step"], best["mean"], "o", color=RIGHT, markersize=4.6, markeredgecolor="black", markeredgewidth=0.9
+    )
+    seeds = [(one["step"], value) for one in points for value in one["seeds"] if value is not None]
+    axes.plot(*np.array(seeds).reshape(-1, 2).T, ".", color="black", alpha=0.45, markersize=2.4, markeredgewidth=0)
+
+
+def _keys() -> list[Any]:
+    return [
+        Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
+        Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
+        Line2D([], [], color=RIGHT, label="95 %, problems like these"),
+    ]

@@ -9,7 +9,7 @@ import matplotlib
 
 from evalsuite.files import replacing
 from evalsuite.report.data import chart_data
-from evalsuite.report.figures.look import RC
+from evalsuite.report.figures.charts import RC
 from evalsuite.report.load import Study
 from evalsuite.report.series import lines
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def write_figures(study: Study) -> int:
     """Write all charts that have something to show; returns how many."""
-    from evalsuite.report.figures.charts import CHARTS
-    from evalsuite.report.figures.series import by_step
+    from evalsuite.report.figures.charts import CHARTS, by_step
 
     data = chart_data(study, set())
     written = 0

@@ -1,1 +1,0 @@
-"""Grading: lighteval's own pipeline over an experiment's journal, in worker processes."""

@@ -1,0 +1,1 @@
+"""What run_interactive.sh calls besides main.py: set-up of the embedded model, downloads, Slurm, GPUs, checkpoints."""

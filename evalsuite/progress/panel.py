@@ -1,0 +1,147 @@
+"""The panel that a terminal shows while a sweep runs, as lines for a width and a height; nothing is written here."""
+
+import io
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from evalsuite.files import printable
+from evalsuite.progress.status import Part, Status, duration, facts
+
+NARROW = 60  # columns below which the bars are left out
+SPARE = 4  # lines of a terminal that stay free for what is said above the panel
+GAP = 2  # between columns of the table
+OPEN = ("generating", "grading", "failed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a name, a bar that is `share` full, a count, and what the last column says."""
+
+    label: str
+    share: float
+    count: str
+    last: str
+    style: str = ""
+
+
+class Panel:
+    """Draws a status. `terminal` tells what colours there are; the encoding is the terminal's."""
+
+    def __init__(self, color_system: str | None = "auto") -> None:
+        self.console = Console(file=io.StringIO(), force_terminal=True, color_system=color_system, width=80)
+
+    def lines(self, status: Status, width: int, height: int) -> list[str]:
+        """At most `height` lines of less than `width` columns, with colours as escape codes."""
+        width = max(10, width - 1)  # a line that fills the last column wraps on some terminals
+        self.console.size = ConsoleDimensions(width, height)
+        shown: list[RenderableType] = [_title(status), *_flow(facts(status), width)][:height]
+        room = height - len(shown) - 2 - (SPARE if height > 16 else 0)
+        if room > 0:
+            rows, rest = _rows(status, room)
+            shown += [_table(rows, _metric(status), width), *([Text(rest, "dim")] if rest else [])]
+        with self.console.capture() as captured:
+            for part in shown:
+                self.console.print(part, no_wrap=True, overflow="ellipsis")
+        return captured.get().splitlines()
+
+
+def _title(status: Status) -> Rule:
+    seconds = duration(time.monotonic() - status.began)
+    title = Text.assemble((printable(status.model, 60), "bold"), f"  {status.phase}, {seconds}")
+    return Rule(title, align="left", style="dim")
+
+
+def _flow(said: Iterable[str], width: int) -> list[Text]:
+    """Facts one after the other, in as many lines as they need; the sign of trouble is red."""
+    lines: list[Text] = []
+    for fact in said:
+        style = "red" if fact.endswith(" failed") else "yellow" if "restart" in fact else ""
+        if lines and lines[-1].cell_len + 3 + cell_len(fact) <= width:
+            lines[-1].append("   ").append(fact, style)
+        else:
+            lines.append(Text(fact, style))
+    return lines
+
+
+def _table(rows: list[Row], metric: str, width: int) -> Table:
+    """Where there is little room the names of experiments are cut, never a number."""
+    wide = width >= NARROW
+    names = [printable(row.label, 120) for row in rows]
+    heads = ("completions", f"{metric} %") if wide else ("done", "%")
+    columns = dict(zip(heads, ([row.count for row in rows], [row.last for row in rows]), strict=True))
+    sizes = [max(map(cell_len, (head, *cells))) for head, cells in columns.items()]
+    bar = min(30, width // 5) if wide else 0
+    left = width - sum(sizes) - bar - GAP * (3 if wide else 2)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("experiment", no_wrap=True, width=max(4, min(left, max(map(cell_len, ("experiment", *names))))))
+    if wide:
+        table.add_column("", width=bar)
+    for head, size in zip(columns, sizes, strict=True):
+        table.add_column(head, justify="right", no_wrap=True, width=size)
+    for row, name in zip(rows, names, strict=True):
+        bars = [ProgressBar(1.0, row.share)] if wide else []
+        table.add_row(Text(name), *bars, row.count, Text(row.last, row.style))
+    return table
+
+
+def _metric(status: Status) -> str:
+    """The metric that the last column shows: of each experiment the primary one."""
+    names = {next(iter(part.scores)) for part in status.parts.values() if part.scores}
+    return printable(names.pop(), 20) if len(names) == 1 else "accuracy"
+
+
+def _rows(status: Status, room: int) -> tuple[list[Row], str]:
+    """A row an experiment where all fit into `room` lines; else finished ones a row a group, running ones, the rest
+    counted in words."""
+    states = status.states()
+    if len(states) <= room:
+        return [_row(status.parts[name], state) for name, state in states.items()], ""
+    running = [_row(status.parts[name], state) for name, state in states.items() if state in OPEN]
+    folded = _folded(status)
+    space = max(0, room - 1)
+    shown = running[: max(space - len(folded), space // 2)]
+    kept = folded[: space - len(shown)]
+    counts = {
+        "more with finished seeds": len(folded) - len(kept),
+        "more running": len(running) - len(shown),
+        "waiting": sum(state == "waiting" for state in states.values()),
+        "elsewhere": sum(state == "elsewhere" for state in states.values()),
+    }
+    rest = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return [*kept, *shown], rest and f"and {rest}"
+
+
+def _row(part: Part, state: str) -> Row:
+    style = {"failed": "red", "grading": "cyan", "waiting": "dim", "elsewhere": "dim"}.get(state, "")
+    count = f"{part.answered}/{part.asked}" if part.asked else ""
+    last = "" if state == "generating" else state
+    if state == "finished":
+        last = f"{100 * next(iter(part.scores.values())):.1f}" if part.scores else "finished"
+    return Row(part.label, state == "finished" or part.answered / max(1, part.asked), count, last, style)
+
+
+def _folded(status: Status) -> list[Row]:
+    """A row a group that has finished seeds: how many of its seeds, the mean of their accuracies, and ± the standard
+    deviation over seeds."""
+    members: dict[str, list[Part]] = {}
+    for part in status.parts.values():
+        members.setdefault(part.group, []).append(part)
+    rows = []
+    for group, parts in members.items():
+        done = sum(part.before or part.scores is not None for part in parts)
+        scores = [100 * next(iter(part.scores.values())) for part in parts if part.scores]
+        shown = f"{statistics.fmean(scores):.1f}" if scores else ""
+        if len(scores) > 1:
+            shown += f" ± {statistics.stdev(scores):.1f}"
+        if done:
+            rows.append(Row(group, done / len(parts), f"{done}/{len(parts)} seeds", shown))
+    return rows

@@ -1,0 +1,1 @@
+"""A sweep at work: claim experiments, generate, survive engine failures, hand what is complete to the pipeline."""

@@ -1,0 +1,120 @@
+"""Conversion of what is damaged, changes meanwhile or is interrupted: the true reason named, finished work kept."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import convert_parquet_to_csv
+from convert_parquet_to_csv import main
+from evalsuite.convert import file
+from evalsuite.convert.file import Options
+from evalsuite.convert.tree import convert_all
+from tests.conftest import ROOT
+
+
+def put(path, rows=2000):
+    pq.write_table(pa.table({"a": [f"hello world {i}" * 20 for i in range(rows)]}), path)
+    return path
+
+
+def said(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    return code, capsys.readouterr().out
+
+
+def test_damaged_pages_are_a_fault_in_reading_not_in_writing(tmp_path, capsys):
+    data = bytearray(put(tmp_path / "a.parquet").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 200] = b"\xff" * 200
+    (tmp_path / "a.parquet").write_bytes(data)
+    code, text = said(capsys, tmp_path)
+    assert code == 1 and "a.parquet: Corrupt snappy compressed data" in text and "cannot write" not in text
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_text_that_is_not_utf8_is_refused_so_that_the_csv_always_is(tmp_path, capsys):
+    ends = pa.py_buffer(np.array([0, 1, 3], np.int32).tobytes())
+    text = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a\xff\xfe")])
+    pq.write_table(pa.table({"a": text, "b": pa.array([["x"], []])}), tmp_path / "a.parquet")
+    code, text = said(capsys, tmp_path)
+    assert code == 1 and "Invalid UTF8" in text and not (tmp_path / "a.csv").exists()
+
+
+def test_a_parquet_replaced_while_it_is_read_is_not_up_to_date(tmp_path, capsys, monkeypatch):
+    path = put(tmp_path / "a.parquet")
+    real = file.convert
+
+    def slow(source, *rest):
+        rows = real(source, *rest)
+        put(source, 30)
+        return rows
+
+    monkeypatch.setattr(file, "convert", slow)
+    code, text = said(capsys, path)
+    assert code == 1 and "changed while it was read" in text
+    monkeypatch.undo()
+    assert said(capsys, path)[1].endswith("1 written (30 rows), 0 were up to date\n")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_files_done_before_an_interruption_are_not_done_again(tmp_path, capsys, jobs):
+    files = [put(tmp_path / f"{number}.parquet", 5) for number in range(6)]
+
+    def interrupt(done, total):
+        if done > 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_all(files, Options(), jobs, again=False, tell=interrupt)
+    again, current = re.search(r"(\d) written .*, (\d) were up to date", said(capsys, tmp_path)[1]).groups()
+    assert (int(again), int(current)) == (4 - jobs, 2 + jobs)  # with one job the fourth was under way
+
+
+def test_what_a_killed_conversion_left_is_removed_once_it_is_old(tmp_path, capsys):
+    path = put(tmp_path / "a.parquet", 5)
+    old, new, foreign = (tmp_path / name for name in (".a.csv.abc_1234", ".a.csv.abc_5678", ".a.csv.notes"))
+    for left in (old, new, foreign):
+        left.touch()
+    for left in (old, foreign):
+        os.utime(left, (1, 1))
+    assert said(capsys, path)[0] == 0
+    assert not old.exists() and new.exists() and foreign.exists()
+
+
+def test_terminating_the_command_leaves_no_temporary_file(tmp_path):
+    put(tmp_path / "a.parquet", 400_000)
+    command = [sys.executable, str(ROOT / "convert_parquet_to_csv.py"), str(tmp_path)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".a.csv.*")):
+        time.sleep(0.01)
+    running.terminate()
+    assert "interrupted" in running.communicate(timeout=20)[1] and running.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_long_conversion_shows_life_in_a_log(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(convert_parquet_to_csv, "LINE_SECONDS", 0.0)
+    put(tmp_path / "a.parquet", 40_000)
+    main([str(tmp_path)])
+    lines = capsys.readouterr().err.splitlines()
+    shares = [int(re.fullmatch(r"[01] of 1 files, (\d+) %", line)[1]) for line in lines]
+    assert len(shares) > 2 and shares == sorted(shares) and shares[0] < 100 == shares[-1]
+
+
+def test_stored_columns_are_the_parquets_own_with_structs_as_json(tmp_path):
+    rows = [{"s": {"a": 1, "tokens": [1, 2]}, "n": 'x"'}, {"s": None, "n": None}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert main([str(tmp_path), "--columns", "stored"]) == 0
+    wanted = b'"s","n"\r\n"{""a"":1,""tokens"":[1,2]}","x"""\r\n,\r\n'
+    assert (tmp_path / "a.csv").read_bytes() == wanted
+
+
+def test_a_folder_without_parquet_is_named(tmp_path, capsys):
+    assert said(capsys, tmp_path) == (0, f"no .parquet file in {tmp_path}\n")

@@ -1,0 +1,106 @@
+"""Processes that convert: one that dies costs its own file, and none outlives its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from evalsuite.convert.workers import Died, results
+from tests.conftest import ROOT
+
+
+def double_or_die(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 5:
+        os._exit(7)
+    return 2 * number
+
+
+def raise_error(number):
+    raise LookupError(f"no {number}")
+
+
+def hold(path):
+    """Keep a file for as long as the process is not told to stop."""
+    open(path, "w").close()
+    try:
+        time.sleep(60)
+    finally:
+        os.unlink(path)
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def gone(pid):
+    """Whether a process has ended (or only waits to be reaped)."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_process_that_dies_costs_only_its_own_item(jobs):
+    found = dict(results(range(12), double_or_die, jobs))
+    assert {item: value for item, value in found.items() if not isinstance(value, Died)} == {
+        number: 2 * number for number in range(12) if number not in (3, 5)
+    }
+    assert found[3] == Died("the process converting it was killed by SIGKILL (out of memory?)")
+    assert found[5] == Died("the process converting it ended with code 7")
+
+
+def test_nothing_to_do_starts_nothing():
+    assert list(results([], double_or_die, 4)) == []
+
+
+def test_a_bug_in_the_work_is_raised_not_recorded():
+    with pytest.raises(LookupError, match="no 1"):
+        list(results([1], raise_error, 1))
+
+
+def test_closing_early_stops_the_processes_and_lets_them_clean_up(tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    found = results([3, *paths], die_or_hold, 3)
+    assert isinstance(next(found)[1], Died)
+    wait_until(lambda: len(os.listdir(tmp_path)) == 2)
+    started = time.monotonic()
+    found.close()
+    assert not os.listdir(tmp_path) and time.monotonic() - started < 4
+
+
+def die_or_hold(item):
+    return double_or_die(item) if isinstance(item, int) else hold(item)
+
+
+PARENT = """
+import sys
+from tests.test_convert_workers import hold, results
+list(results(sys.argv[1:], hold, 2))
+"""
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def test_a_parent_killed_outright_leaves_no_process_and_no_file(tmp_path):
+    paths = [str(tmp_path / name) for name in "ab"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, *paths], cwd=ROOT, env=environment)
+    wait_until(lambda: len(os.listdir(tmp_path)) == 2)
+    below = [pid for child in children(parent.pid) for pid in [child, *children(child)]]
+    assert len(below) >= 3  # the server, and the two it started
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not os.listdir(tmp_path) and all(gone(pid) for pid in below), 8)

@@ -1,0 +1,113 @@
+"""Whoever of main.py, supervisor, server and worker is killed: nothing of them remains, nor their private folder."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from evalsuite.engine.process import SupervisedProcess, short_temporary_folder
+from tests.support.sweeps import kill, marked, until
+
+ROOT = Path(__file__).resolve().parents[2]
+# A server with a worker that ignores polite signals and, as vLLM's may, leads a session of its own.
+SERVER = """
+import os, signal, sys, time
+worker = os.fork()
+if worker == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    open(sys.argv[1] + "/engine.sock", "w").close()
+    while True: time.sleep(1)
+open(sys.argv[1] + "/pids", "w").write(f"{os.getpid()} {worker}")
+if len(sys.argv) > 2: time.sleep(0.5); sys.exit(int(sys.argv[2]))
+while True: time.sleep(1)
+"""
+PARENT = """
+import sys, time
+from evalsuite.engine.process import SupervisedProcess
+supervised = SupervisedProcess([sys.executable, "-c", sys.argv[1], "{folder}"])
+print(supervised.folder, supervised.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def pids(folder: Path) -> tuple[int, int]:
+    """The server's and its worker's process numbers, when both are there."""
+    until(lambda: (folder / "engine.sock").exists() and (folder / "pids").exists() and (folder / "pids").read_text())
+    server, worker = map(int, (folder / "pids").read_text().split())
+    return server, worker
+
+
+@pytest.mark.parametrize("victim", ["parent", "server", "worker"])
+def test_nothing_remains_after_a_kill(victim: str) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    name, supervisor = parent.stdout.readline().split()
+    folder = Path(name)
+    server, worker = pids(folder)
+    assert {server, worker, int(supervisor)} <= set(marked(name))
+    kill({"parent": parent.pid, "server": server, "worker": worker}[victim])
+    if victim == "worker":  # a server ends itself when its worker does; this one waits for its parent's end
+        kill(parent.pid)
+    until(lambda: not [pid for pid in marked(name) if pid != parent.pid], 15)
+    until(lambda: not folder.exists(), 5)
+    kill(parent.pid)
+    parent.wait()
+    parent.stdout.close()
+
+
+def test_a_killed_supervisor_leaves_nothing_behind_once_main_notices() -> None:
+    supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
+    pids(supervised.folder)
+    kill(supervised.process.pid)
+    until(lambda: supervised.exit_code is not None, 5)
+    supervised.stop()
+    assert not marked(str(supervised.folder)) and not supervised.folder.exists()
+
+
+def test_supervisor_and_parent_killed_at_once_leave_nothing_where_another_leash_shelters_them() -> None:
+    program = PARENT.replace("supervised =", "home = SupervisedProcess(); home.shelter(); supervised =")
+    parent = subprocess.Popen([sys.executable, "-c", program, SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    name, supervisor = parent.stdout.readline().split()
+    home = Path(name).parent
+    others = Path((home / "others").read_text())
+    pids(Path(name))
+    kill(int(supervisor))
+    kill(parent.pid)
+    parent.wait()
+    parent.stdout.close()
+    until(lambda: not marked(str(home)) and not home.exists() and not others.exists(), 20)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_server_that_ends_takes_its_worker_along_and_its_code_is_told(code: int) -> None:
+    supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}", str(code)])
+    pids(supervised.folder)
+    until(lambda: supervised.exit_code is not None, 15)
+    assert supervised.exit_code == code and not marked(str(supervised.folder))
+    supervised.stop()
+
+
+def test_stopping_ends_all_within_seconds() -> None:
+    supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
+    pids(supervised.folder)
+    began = time.monotonic()
+    supervised.stop()
+    assert time.monotonic() - began < 10
+    assert not marked(str(supervised.folder)) and not supervised.folder.exists()
+
+
+def test_a_command_that_does_not_exist_ends_at_once_and_is_named(tmp_path: Path) -> None:
+    supervised = SupervisedProcess([str(tmp_path / "no such python")], log=tmp_path / "log")
+    until(lambda: supervised.exit_code is not None, 10)
+    supervised.stop()
+    assert supervised.exit_code != 0 and "no such python" in (tmp_path / "log").read_text()
+
+
+def test_the_folder_is_private_and_its_path_holds_a_socket() -> None:
+    supervised = SupervisedProcess()
+    assert supervised.folder.stat().st_mode & 0o777 == 0o700
+    assert len(str(supervised.folder / "engine.sock")) < 100 and len(short_temporary_folder()) < 60
+    supervised.stop()
+    assert not supervised.folder.exists()

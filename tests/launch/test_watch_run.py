@@ -1,0 +1,139 @@
+"""A run of training watched by the whole suite beside the fake server: interrupted, gone on with, and told to stop."""
+
+import contextlib
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite.store.journal import Journal
+from tests.conftest import ROOT
+from tests.support.sweeps import Fake, experiments, make_data, make_model, running_server, until
+from tests.support.trackers import tensorboard_scalars, wandb_log
+
+PROBLEMS = 30
+
+
+class Training:
+    """A folder with a training run, its data, and what the watch is told."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.output, self.log = folder, folder / "output", folder / "watch.log"
+        self.run = folder / "ckpts" / "run7"
+        self.kept = self.asked = 0  # answers that the interrupted watch left, and requests after it
+        make_data(folder / "data", PROBLEMS)
+        (folder / "my.conf").write_text(
+            f"""LOCAL_DIR={folder} DATA_DIR=data BASE_URL={url} SETUP=0 PYTHON={sys.executable}
+            TASKS=(demo_arithmetic) SEEDS=(0) MAX_NEW_TOKENS=(400) MAX_MODEL_LENGTHS=() MAX_NUM_SEQUENCES=2
+            WATCH_SETTLE=1 WATCH_TENSORBOARD=tb
+            export WANDB_RUN_ID=train7 WANDB_MODE=offline WANDB_PROJECT=p\n"""
+        )
+
+    def checkpoint(self, step: int) -> Path:
+        return make_model(self.run / f"checkpoint-{step}", step=step)
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[subprocess.Popen]:
+        """The script watching; whatever happens, it ends with the block."""
+        command = ["bash", str(ROOT / "run_interactive.sh"), "--watch", "ckpts/run7/checkpoint-*", "my.conf"]
+        with self.log.open("a") as stream:
+            process = subprocess.Popen(
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    def until(self, condition: Callable[[], Any], process: subprocess.Popen) -> None:
+        """Wait while the watch runs; where it ends, or nothing comes of it, its log is the reason."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: condition() or process.poll() is not None, 200)
+        assert condition(), self.log.read_text()
+
+    def journaled(self, name: str) -> int:
+        return sum(1 for folder in self.output.glob(f"{name}/*_seed0") for _ in Journal(folder).read())
+
+    def given(self) -> list[dict[str, Any]]:
+        """What W&B's offline files hold, oldest first."""
+        files = sorted(self.output.glob("logs/wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
+        rows = [{item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.history.item}
+                for path in files for record in wandb_log(path)]  # fmt: skip
+        return [row for row in rows if "eval/step" in row]
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """Step 100 is interrupted half-way; then 200 is copied slowly, 300 stays broken, and STOP comes."""
+    folder = tmp_path_factory.mktemp("training")
+    fake = Fake(folder / "fake")
+    with running_server(fake) as url:
+        run = Training(folder, url)
+        run.checkpoint(100)
+        fake.tell(latency=1.0)
+        with run.watch() as process:
+            run.until(lambda: run.journaled("run7@100") >= 2, process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 130, run.log.read_text()
+        run.kept, asked = run.journaled("run7@100"), len(fake.bodies)
+        assert run.kept < PROBLEMS
+        fake.tell()
+        with run.watch() as process:
+            run.until(run.given, process)
+            _copy_slowly(run)
+            assert process.wait(200) == 0, run.log.read_text()
+        run.asked = len(fake.bodies) - asked
+        return run
+
+
+def _copy_slowly(training: Training) -> None:
+    whole = make_model(training.folder / "elsewhere", step=200)
+    broken = training.checkpoint(300)
+    (broken / "model.safetensors").write_bytes(b"half a head")
+    slow = training.run / "checkpoint-200"
+    slow.mkdir()
+    shutil.copy(whole / "config.json", slow)
+    for path in whole.glob("*.json"):
+        shutil.copy(path, slow)
+    until(lambda: "skipped, until it changes: run7@300" in training.log.read_text())
+    shutil.copy(whole / "model.safetensors", slow)
+    (training.run / "STOP").touch()
+
+
+def test_every_whole_checkpoint_is_evaluated_once_and_no_answer_is_asked_for_twice(training):
+    found = experiments(training.output)
+    assert sorted((one["series"], one["step"], one["status"]) for one in found.values()) == [
+        ("run7", step, "finished") for step in (100, 200)
+    ]
+    assert training.asked == 2 * PROBLEMS - training.kept
+    assert "skipped, until it changes: run7@300: " in training.log.read_text()
+
+
+def test_the_analysis_and_the_report_know_both_checkpoints(training):
+    rows = list(csv.DictReader((training.output / "series_analysis.csv").open()))
+    assert [(row["series"], row["step"], row["n_problems"]) for row in rows] == [
+        ("run7", step, str(PROBLEMS)) for step in ("100", "200")
+    ]
+    assert all(name in (training.output / "report.html").read_text() for name in ("run7@100", "run7@200"))
+
+
+def test_both_trackers_have_each_checkpoint_once_with_the_analysis_numbers(training):
+    rows = {int(row["step"]): row for row in csv.DictReader((training.output / "series_analysis.csv").open())}
+    given = training.given()
+    assert [row["eval/step"] for row in given] == [100, 200]
+    scalars = tensorboard_scalars(training.folder / "tb" / "run7")
+    for row in given:
+        step = row["eval/step"]
+        for name in ("accuracy", "wilson_low", "wilson_high", "mean_output_tokens", "truncated_rate"):
+            tag = f"eval/demo_arithmetic/{name}"
+            value = float(rows[step]["mean_accuracy" if name == "accuracy" else name])
+            assert row[tag] == pytest.approx(value)
+            assert [found for at, seen, found in scalars if (at, seen) == (step, tag)] == [pytest.approx(value)]

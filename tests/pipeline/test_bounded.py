@@ -1,0 +1,151 @@
+"""Bounded calls: results and errors come back, hostile ones die alone, nothing outlives the caller."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from evalsuite.bounded import Bounded, BoundedCrash, BoundedMemory, BoundedTimeout
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _wait_gone(pid: int, seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not _alive(pid)
+
+
+def test_results_come_back_from_another_process():
+    with Bounded(lambda x, y=1: (os.getpid(), x + y)) as bounded:
+        pid, total = bounded(2, y=3)
+        assert (total, bounded(2)[1]) == (5, 3)
+        assert pid != os.getpid() and bounded(0)[0] == pid
+
+
+def test_exceptions_come_back_as_themselves():
+    with Bounded(lambda: {}["missing"]) as bounded, pytest.raises(KeyError, match="missing"):
+        bounded()
+
+
+def test_an_exception_that_cannot_be_pickled_is_named():
+    class Odd(Exception):
+        def __init__(self, a, b):
+            super().__init__("odd one")
+
+    def fail():
+        raise Odd(1, 2)
+
+    with Bounded(fail) as bounded, pytest.raises(BoundedCrash, match="Odd: odd one"):
+        bounded()
+
+
+def test_overtime_is_killed_and_the_next_call_works():
+    with Bounded(time.sleep, seconds=0.2) as bounded:
+        started = time.monotonic()
+        with pytest.raises(BoundedTimeout, match=r"0\.2 s"):
+            bounded(60)
+        assert time.monotonic() - started < 3
+        assert bounded(0) is None
+
+
+def test_too_much_memory_is_refused_and_the_next_call_works():
+    with Bounded(lambda n: len(bytearray(n)), memory_bytes=64 << 20) as bounded:
+        with pytest.raises(BoundedMemory, match=str(64 << 20)):
+            bounded(1 << 30)
+        assert bounded(1 << 20) == 1 << 20
+
+
+def test_a_crash_names_the_signal_and_the_next_call_works():
+    with Bounded(lambda die: os.kill(os.getpid(), signal.SIGXCPU) if die else "fine") as bounded:
+        with pytest.raises(BoundedCrash, match="SIGXCPU"):
+            bounded(True)
+        assert bounded(False) == "fine"
+
+
+def test_descendants_die_with_an_overtime_call_even_in_sessions_of_their_own(tmp_path):
+    note = tmp_path / "pid"
+
+    def spawn():
+        child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        note.write_text(str(child.pid))
+        time.sleep(60)
+
+    with Bounded(spawn, seconds=1.0) as bounded, pytest.raises(BoundedTimeout):
+        bounded()
+    assert not _alive(int(note.read_text()))
+
+
+def test_nothing_outlives_a_killed_caller(tmp_path):
+    note = tmp_path / "pids"
+    program = (
+        "import os, subprocess, time\n"
+        "from evalsuite.bounded import Bounded\n"
+        "def work():\n"
+        "    child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        f"    open({str(note)!r}, 'w').write(f'{{os.getppid()}} {{os.getpid()}} {{child.pid}}\\n')\n"
+        "    while True: pass\n"
+        "Bounded(work, seconds=60)()\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).resolve().parents[2])
+    while not (note.exists() and note.read_text().endswith("\n")):
+        time.sleep(0.02)
+    caller.kill()
+    caller.wait()
+    pids = [int(pid) for pid in note.read_text().split()]
+    assert len(pids) == 3 and all(_wait_gone(pid) for pid in pids)
+
+
+def test_an_interrupted_call_does_not_leave_its_answer_to_the_next():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with Bounded(lambda seconds, answer: (time.sleep(seconds), answer)[1]) as bounded:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                bounded(1.0, "old")
+            assert bounded(0, "new") == "new"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_one_can_be_closed_while_another_started_later_lives_on():
+    first, second = Bounded(abs), Bounded(abs)
+    assert first(-1) == second(-1) == 1
+    first.close()
+    assert second(-2) == 2
+    second.close()
+
+
+def test_large_arguments_and_results_pass():
+    with Bounded(lambda text: text * 2) as bounded:
+        assert len(bounded("x" * 5_000_000)) == 10_000_000
+
+
+def test_a_call_costs_well_under_a_millisecond():
+    with Bounded(abs) as bounded:
+        bounded(-1)
+        started = time.perf_counter()
+        for _ in range(500):
+            bounded(-1)
+        assert (time.perf_counter() - started) / 500 < 1e-3
+
+
+def test_closing_twice_and_before_any_call_is_fine():
+    bounded = Bounded(abs)
+    bounded.close()
+    assert bounded(-3) == 3
+    bounded.close()
+    bounded.close()

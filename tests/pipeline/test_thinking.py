@@ -1,0 +1,106 @@
+"""A template that opens the thinking: responses are judged as if the tag stood before them, whatever they hold."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.grading.find.thinking import opened_by, opened_unseen
+from evalsuite.store.journal import Journal
+from tests.support.calls import Calls, Outcome
+from tests.support.sweeps import TEMPLATE, experiments
+
+CUT = ("--max_new_tokens", "60", "--allow_broken")
+
+
+@pytest.fixture
+def server(tmp_path: Path, fake_server: Calls) -> Calls:
+    """The module's server; output folders are the test's own."""
+    fake_server.folder = tmp_path
+    return fake_server
+
+
+@pytest.fixture
+def thinker(server: Calls) -> str:
+    """The module's model with a template that ends the prompt with an opening tag."""
+    folder = Path(shutil.copytree(server.model, server.folder / "thinker"))
+    (folder / "chat_template.jinja").write_text(f"{TEMPLATE}{{{{ '<think>\\n' if add_generation_prompt }}}}")
+    return str(folder)
+
+
+def graded(server: Calls, output: str, *more: str, **told: Any) -> tuple[Outcome, list[dict[str, Any]]]:
+    """One call against answers that begin within a thought: outcome, and the rows of the newest experiment; of two that
+    were graded in one second the shorter, which --rescore_at makes of the other."""
+    outcome, _ = server.asked(output, "--use_chat_template", *more, opened=True, **told)
+    assert outcome.code == 0, outcome
+    found = [(one["graded_at"], -one["configuration"]["max_new_tokens"], name, one)
+             for name, one in experiments(server.folder / output).items()]  # fmt: skip
+    *_, name, manifest = max(found, key=lambda one: one[:2])
+    (folder,) = server.folder.glob(f"{output}/*/{name}")
+    return outcome, pq.read_table(folder / manifest["details_file"]).to_pylist()
+
+
+def score(rows: list[dict[str, Any]], metric: str = "verified_match") -> float:
+    return sum(row["metric"][metric] for row in rows)
+
+
+def statuses(rows: list[dict[str, Any]]) -> set[str]:
+    return {row["doc"]["specific"]["grading_status"] for row in rows}
+
+
+def test_a_thought_that_was_cut_off_is_no_answer_where_the_template_opened_it(server: Calls, thinker: str) -> None:
+    _, plain = graded(server, "plain", *CUT, tokens=200)
+    _, opened = graded(server, "opened", "--model", thinker, *CUT, tokens=200)
+    assert all(row["model_response"]["text"][0].startswith("\nThe sum is \\boxed{") for row in opened)
+    assert score(plain) > 0 and statuses(plain) == {"ok"}
+    assert score(opened) == 0 and statuses(opened) == {"no_answer"}
+    assert score(opened, "extractive_match") > 0  # lighteval's stays as it is
+
+
+def test_a_thought_that_was_closed_leaves_the_answer_that_follows(server: Calls, thinker: str) -> None:
+    _, rows = graded(server, "whole", "--model", thinker)
+    assert score(rows) == score(rows, "extractive_match") > 0 and statuses(rows) == {"ok"}
+    assert all(row["doc"]["specific"]["thinking_opened"] == "<think>" for row in rows)
+
+
+def test_regrading_and_rescoring_know_the_template_too(server: Calls, thinker: str) -> None:
+    _, whole = graded(server, "out", "--model", thinker)
+    outcome, again = graded(server, "out", "--model", thinker, "--regrade")
+    assert "graded demo_arithmetic" in outcome.out and score(again) == score(whole) > 0
+    _, cut = graded(server, "out", "--model", thinker, "--rescore_at", "40")
+    assert score(cut) == 0 and statuses(cut) == {"no_answer"} and score(cut, "extractive_match") > 0
+
+
+def test_where_the_server_renders_the_prompt_the_other_answers_tell(server: Calls) -> None:
+    chat = ("--model", "fake")
+    graded(server, "whole", *chat, tokens=120)
+    (folder,) = (server.folder / "whole").glob("*/*_seed0")
+    longest = max(one.output_tokens for one in Journal(folder).read())
+    _, rows = graded(server, "chat", *chat, "--max_new_tokens", str(longest - 30), tokens=120)
+    cut = [row for row in rows if row["doc"]["specific"]["finish_reason"] == "length"]
+    unclosed = [row for row in cut if "</think>" not in row["model_response"]["text"][0]]
+    assert 0 < len(unclosed) < len(rows) / 2 and statuses(unclosed) == {"no_answer"} and score(rows) > 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tag"),
+    [
+        ("<｜User｜>1+1?<｜Assistant｜><think>\n", "<think>"),
+        ("<|im_start|>assistant\n<think>", "<think>"),
+        ("[assistant][THINK]", "[THINK]"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),  # thinking switched off
+        ("<｜Assistant｜></think>", ""),
+        ("Think within <think> and </think>.<|im_start|>assistant\n", ""),
+        ("Begin with <think>\n[assistant]", ""),
+        ("", ""),
+    ],
+)
+def test_a_prompt_opens_the_thinking_only_with_its_very_end(prompt: str, tag: str) -> None:
+    assert opened_by(prompt) == tag
+
+
+def test_a_stray_closing_tag_does_not_make_thoughts_of_all_other_answers() -> None:
+    assert opened_unseen(["It is 4.</think>", "5", "6", "7"]) == ""
+    assert opened_unseen([]) == ""

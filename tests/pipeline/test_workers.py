@@ -1,0 +1,53 @@
+"""Workers: one is kept for the task it has graded, replaced where it served another or was killed, gone at the end."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evalsuite.errors import RunError
+from evalsuite.pipeline.pool import Workers
+from tests.support.sweeps import kill, until
+
+PID = "__import__('os').getpid()"
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(1)
+    yield made
+    made.kill()
+
+
+def gone(pid: int) -> bool:
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_worker_stays_for_its_task_and_for_nothing_else(workers: Workers, tmp_path: Path) -> None:
+    async def calls() -> None:
+        async def ask(purpose: str = "", what: str = PID) -> int:
+            return await workers.call(eval, what, tmp_path / "log", purpose)
+
+        first = await ask("one")
+        assert await ask("one") == first
+        other = await ask("two")
+        assert other != first and gone(first)  # in its place
+        kill(other)
+        until(lambda: gone(other))
+        again = await ask("two")
+        assert again != other and await ask("two") == again
+        with pytest.raises(RunError, match="ZeroDivisionError"):
+            await ask("two", "1 / 0")
+        assert gone(again)  # nobody knows what it is worth after that
+        assert gone(await ask())
+
+    asyncio.run(calls())
+    assert not workers.living
+
+
+def test_a_worker_that_dies_every_time_is_given_up(workers: Workers, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was killed"):
+        asyncio.run(workers.call(eval, "__import__('os').kill(__import__('os').getpid(), 9)", tmp_path / "log", "one"))
+    assert not workers.living

@@ -1,0 +1,56 @@
+"""figures/: every chart as PDF with its fonts inside and as PNG, one column wide."""
+
+import re
+import struct
+import zlib
+
+import analyze_summary
+from evalsuite.report.figures import write_figures
+from evalsuite.report.load import load
+from tests.support import report_tree, study
+
+KINDS = {"dots", "pairs", "curves", "lengths", "rates", "problems"}
+
+
+def fonts(pdf: bytes) -> set[str]:
+    """The kinds of fonts in a PDF, its packed parts included."""
+    parts = [pdf]
+    for found in re.finditer(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        try:
+            parts.append(zlib.decompress(found[1]))
+        except zlib.error:
+            continue
+    return {kind.decode() for part in parts for kind in re.findall(rb"/FontFile\d?|/Type3", part)}
+
+
+def test_every_chart_of_every_task_is_there_twice():
+    names = {path.name for path in (report_tree.report() / "figures").iterdir()}
+    wanted = {
+        f"{kind}_{task}.{form}" for kind in KINDS for task in ("aime24", "gpqa-diamond") for form in ("pdf", "png")
+    }
+    assert names == wanted
+
+
+def test_fonts_are_embedded_as_outlines():
+    for path in (report_tree.report() / "figures").glob("*.pdf"):
+        assert fonts(path.read_bytes()) == {"/FontFile2"}, path.name
+
+
+def test_figures_are_a_column_wide():
+    for path in (report_tree.report() / "figures").glob("*.png"):
+        width, height = struct.unpack(">II", path.read_bytes()[16:24])
+        assert abs(width / 300 - 3.35) < 0.02 and 0.5 < height / 300 < 4
+
+
+def test_the_same_study_gives_the_same_files(tmp_path):
+    folder = report_tree.report()
+    before = {path.name: path.read_bytes() for path in (folder / "figures").glob("dots*")}
+    write_figures(load(folder))
+    assert {path.name: path.read_bytes() for path in (folder / "figures").glob("dots*")} == before
+
+
+def test_one_seed_of_one_model_leaves_out_what_has_nothing_to_show(tmp_path):
+    study.write(tmp_path, "only", *study.seeds("amc23", [1, 0, 1, 0]))
+    assert analyze_summary.main([str(tmp_path), "--bootstrap", "200"]) == 0
+    write_figures(load(tmp_path))
+    assert {path.stem.split("_")[0] for path in (tmp_path / "figures").iterdir()} == KINDS - {"pairs", "curves"}

@@ -1,0 +1,337 @@
+"""run_interactive.sh against a stub that records what it would start (tests/support/stubs/python)."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from evalsuite.plan import arguments
+from tests.conftest import ROOT
+from tests.support.stub_suite import SCRIPT, STUB, Suite, shell, values
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    return Suite(tmp_path)
+
+
+def test_help_is_the_header_comment(suite):
+    done = suite.run("--help")
+    header = [line[2:] for line in SCRIPT.read_text().split("\n\n")[0].splitlines()[1:]]
+    assert done.stdout.rstrip("\n").splitlines() == header
+
+
+def test_everything_fuses_into_one_call_by_default(suite):
+    done = suite.run(TASKS="aime24 gpqa:diamond", SEEDS="0-2", TEMPERATURES="0.6 1", MAX_NEW_TOKENS="10 20")
+    assert done.returncode == 0, done.stderr
+    (call,) = suite.calls()
+    assert values(call, "--task") == ["aime24", "gpqa:diamond"]
+    assert values(call, "--seed") == ["0", "1", "2"]
+    assert values(call, "--temperature") == ["0.6", "1"]
+    assert values(call, "--max_new_tokens") == ["10", "20"]
+
+
+def test_main_py_understands_every_flag_that_variables_can_set(suite):
+    everything = {
+        "DATA_DIR": "d", "BASE_URL": "http://h", "DEVICE": "cpu", "ENGINE_PYTHON": "/p", "MAX_NUM_BATCHED_TOKENS": "9",
+        "TASK_SEEDS": "aime24=0-3,7", "TASKS": "aime24 amc23", "ENGINE_ARGS": "--block-size 16",
+        "EXTRA_ARGS": "--top_k 5",
+    }  # fmt: skip
+    assert suite.run(**everything).returncode == 0
+    parsed = arguments.parser().parse_args(suite.calls()[0])
+    assert (parsed.data_dir, parsed.base_url, parsed.device, parsed.engine_python) == ("d", "http://h", "cpu", "/p")
+    assert (parsed.engine_args, parsed.top_k, parsed.task_seeds) == ("--block-size 16", 5, ["aime24=0-3,7"])
+    assert (parsed.max_num_batched_tokens, parsed.use_chat_template, parsed.dtype) == (9, True, "bfloat16")
+
+
+def test_dtypes_and_lengths_are_one_call_each(suite):
+    suite.run(DTYPES="bfloat16 float32", MAX_MODEL_LENGTHS="512 1024")
+    pairs = [(*values(call, "--dtype"), *values(call, "--max_model_length")) for call in suite.calls()]
+    assert pairs == [("bfloat16", "512"), ("bfloat16", "1024"), ("float32", "512"), ("float32", "1024")]
+
+
+def test_runs_of_one_seed_and_task_go_seed_by_seed(suite):
+    suite.run(SEEDS_PER_RUN="1", TASKS_PER_RUN="1", SEEDS="3 4", TASKS="a b")
+    assert [values(c, "--seed") + values(c, "--task") for c in suite.calls()] == [
+        ["3", "a"], ["3", "b"], ["4", "a"], ["4", "b"],
+    ]  # fmt: skip
+
+
+def test_a_task_with_seeds_of_its_own_gets_all_of_them_in_runs(suite):
+    suite.run(SEEDS_PER_RUN="2", SEEDS="0 1 2", TASKS="aime24 custom|math_500|0|0", TASK_SEEDS="aime24=0-4")
+    asked = [(values(c, "--task"), values(c, "--seed"), values(c, "--task_seeds")) for c in suite.calls()]
+    both = ["aime24", "custom|math_500|0|0"]
+    assert asked == [(both, ["0", "1"], ["aime24=0-1"]), (both, ["2"], ["aime24=2-3"]), (["aime24"], [], ["aime24=4"])]
+
+
+def test_task_seeds_reach_a_task_written_the_old_way(suite):
+    suite.run(TASKS="custom|aime24|0|0", TASK_SEEDS="aime24=5")
+    assert values(suite.calls()[0], "--task_seeds") == ["aime24=5"]
+
+
+def test_model_args_win_over_the_lists(suite):
+    conf = suite.conf(
+        """declare -A MODEL_ARGS=([small]="--temperature 0.1 --dtype=float16 --stop '' \\
+            --system_prompt 'a  \\"b\\" \\$HOME'")
+        DTYPES=(bfloat16 float32)"""
+    )
+    done = suite.run(conf)
+    assert done.returncode == 0, done.stderr
+    (call,) = suite.calls()
+    assert values(call, "--temperature") == ["0.1"] and call.count("--temperature") == 1
+    assert "--dtype=float16" in call and "--dtype" not in call
+    assert values(call, "--system_prompt") == ['a  "b" $HOME'] and values(call, "--stop") == [""]
+
+
+def test_model_args_of_other_models_and_base_models_stay_apart(suite):
+    suite.run(MODELS="a/b c=./d", MODEL_ARGS="a/b=--top_p 1; c=--no-use_chat_template --top_k 3")
+    first, second = suite.calls()
+    assert values(first, "--top_p") == ["1"] and "--use_chat_template" in first and "--top_k" not in first
+    assert values(second, "--top_p") == ["0.9"] and not {"--use_chat_template", "--no-use_chat_template"} & set(second)
+
+
+def test_environment_wins_over_the_file_and_the_file_over_the_block(suite):
+    conf = suite.conf('SEEDS="5 6"\nTOP_PS=(0.5)\nTASKS=(x y z)\n')
+    done = suite.run(conf, TOP_PS="0.7")
+    (call,) = suite.calls()
+    assert (values(call, "--seed"), values(call, "--top_p"), values(call, "--task")) == (
+        ["5", "6"],
+        ["0.7"],
+        ["x", "y", "z"],
+    )
+    assert values(call, "--temperature") == ["0.8"]
+    assert done.stdout.splitlines()[0].startswith("From the environment: LOCAL_DIR=")
+    assert "TOP_PS='0.7'" in done.stdout.splitlines()[0] and "SEEDS=" not in done.stdout.splitlines()[0]
+    assert done.stdout.splitlines()[1] == f"Variables from: {conf}"
+
+
+def test_the_block_copied_to_a_file_is_a_valid_file(suite):
+    text = SCRIPT.read_text()
+    block = text[text.index("LOCAL_DIR=") : text.index("# ---- End")]
+    done = suite.run(suite.conf(block), "--dry-run")
+    assert done.returncode == 0 and not done.stderr
+
+
+def test_items_with_spaces_come_line_by_line(suite):
+    suite.run(MODELS="one=./a b\ntwo=./c")
+    assert [values(call, "--model") for call in suite.calls()] == [["one=./a b"], ["two=./c"]]
+
+
+def test_dry_run_prints_commands_that_can_be_pasted_and_what_they_cost(suite):
+    done = suite.run("--dry-run", MODELS="q=./it's a model\nr=./r", DTYPES="auto")
+    assert done.returncode == 0
+    assert suite.calls() and all("--dry_run" in call for call in suite.calls())
+    assert "2 calls, 192 completions, at most 49,152 tokens, about 0.50 GB on disk" in done.stdout
+    line = next(line for line in done.stdout.splitlines() if "main.py" in line)
+    words = subprocess.run(["bash", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True).stdout.splitlines()
+    assert words[:4] == [str(STUB), str(ROOT / "main.py"), "--model", "q=./it's a model"]
+    assert not (suite.folder / "output").exists()
+
+
+def test_dry_run_ends_with_two_when_main_py_finds_a_mistake(suite):
+    suite.rules(**{"--task nope": {"exit": 2, "say": "main.py: unknown task nope"}})
+    done = suite.run("--dry-run", TASKS="nope")
+    assert done.returncode == 2 and "unknown task nope" in done.stderr
+
+
+def test_a_failing_model_does_not_stop_the_next_and_is_named_at_the_end(suite):
+    suite.rules(**{"--model bad=": {"exit": 1, "say": "engine died"}})
+    done = suite.run(MODELS="bad=./bad good=./good")
+    assert done.returncode == 1
+    assert [values(call, "--model") for call in suite.calls()] == [["bad=./bad"], ["good=./good"]]
+    assert suite.calls("analyze_summary.py") == [["output"]]
+    last = done.stderr.splitlines()[-1]
+    assert "bad: demo_arithmetic demo_words (exit code 1)" in last
+    assert "engine died" in (suite.folder / last.split("see ")[1]).read_text()
+
+
+def test_only_mistakes_end_with_two_and_analyse_nothing(suite):
+    suite.rules(**{"main.py": {"exit": 2}})
+    done = suite.run(MODELS="a=./a b=./b")
+    assert done.returncode == 2 and not suite.calls("analyze_results.py")
+
+
+def test_analysis_and_conversion_follow_in_order_and_their_failure_counts(suite):
+    suite.rules(**{"convert_parquet": {"exit": 1}})
+    done = suite.run()
+    order = [json.loads(line)[0] for line in (suite.folder / "calls.jsonl").read_text().splitlines()]
+    assert order[:4] == ["main.py", "analyze_results.py", "analyze_summary.py", "convert_parquet_to_csv.py"]
+    assert done.returncode == 1 and "convert_parquet_to_csv.py (exit code 1)" in done.stderr
+
+
+def test_a_log_begins_with_the_machine_and_ends_with_the_output(suite):
+    suite.rules(**{"main.py": {"say": "hello from main"}})
+    done = suite.run(MODELS="org/name=./x")
+    (log,) = (suite.folder / "output" / "logs").glob("*_01_org_name.log")
+    keys = [line.split()[0] for line in log.read_text().splitlines()[:7]]
+    assert keys == ["date", "host", "GPUs", "driver", "python", "suite", "command"]
+    assert log.read_text().endswith("hello from main\n") and "hello from main" in done.stdout
+
+
+def test_written_files_are_named_at_the_end(suite):
+    results = suite.folder / "output" / "small"
+    results.mkdir(parents=True)
+    for name in ("all_experiments_results.json", "seed_analysis.csv"):
+        (results / name).write_text("{}")
+    out = suite.run().stdout
+    assert "  output/small/seed_analysis.csv\n" in out and "config_analysis.csv" not in out
+    assert re.search(r"^  output/logs/[-\d]+_\*\.log$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_signal_stops_after_the_running_main_py_stopped(suite, number, word, whole_group):
+    suite.rules(**{"--model a=": {"seconds": 30}})
+    process = suite.start(MODELS="a=./a b=./b")
+    wait_for_call(suite)
+    (os.killpg if whole_group else os.kill)(process.pid, number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert f"stopped by {word}" in out and "run the same command again" in err
+    assert len(suite.calls()) == 1 and not suite.calls("analyze_results.py")
+
+
+def test_a_main_py_killed_by_the_system_is_a_failure_and_the_next_goes_on(suite):
+    suite.rules(**{"--model a=": {"seconds": 30}})
+    process = suite.start(MODELS="a=./a b=./b")
+    wait_for_call(suite)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    stub = [pid for pid in children if b"main.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(int(stub[0]), signal.SIGKILL)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and "exit code 137" in err and len(suite.calls()) == 2
+
+
+def wait_for_call(suite: Suite) -> None:
+    """Until the stub waits, its signal handlers in place."""
+    logs = suite.folder / "output" / "logs"
+    for _ in range(200):
+        if any("waiting" in log.read_text() for log in logs.glob("*.log")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("main.py was never started")
+
+
+MISTAKES = {
+    "no models": ({"MODELS": ""}, "MODELS is empty"),
+    "no seeds": ({"SEEDS": " "}, "SEEDS is empty"),
+    "bad seeds": ({"SEEDS": "0 x"}, "'x' is neither a number nor a range"),
+    "seeds backwards": ({"SEEDS": "9-0"}, "'9-0' is no range"),
+    "seed above 31 bits": ({"SEEDS": "2147483648"}, "no range of seeds"),
+    "device": ({"DEVICE": "tpu"}, "DEVICE=tpu: it is one of auto cuda cpu"),
+    "per run": ({"SEEDS_PER_RUN": "0"}, "SEEDS_PER_RUN=0"),
+    "one name twice": ({"MODELS": "a/b a_b"}, "'a/b' and 'a_b' have one name"),
+    "open quote": ({"MODEL_ARGS": "small=--stop 'x"}, "a quote is not closed"),
+    "not name=value": ({"TASK_SEEDS": "aime24"}, "'aime24' is not name=value"),
+    "task twice": ({"TASK_SEEDS": "aime24=0 aime24=1"}, "TASK_SEEDS names aime24 twice"),
+    "no such folder": ({"LOCAL_DIR": "/nonexistent"}, "LOCAL_DIR must be a folder"),
+    "no such python": ({"PYTHON": "/nonexistent"}, "SETUP=0, but"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_in_one_line_before_anything_starts(suite, name):
+    env, message = MISTAKES[name]
+    done = suite.run(**env)
+    assert done.returncode == 2 and message in done.stderr.splitlines()[-1]
+    assert not suite.calls()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("TEMPERATURE=0.6\n", "TEMPERATURE is no variable of run_interactive.sh (TEMPERATURES?)"),
+        ("SEEDS=(0 1\n", "mend the file"),
+        ("false\n", "reading it failed"),
+        ("SEEDS=$UNKNOWN\n", "reading it failed"),
+    ],
+)
+def test_a_broken_file_of_variables_is_named(suite, text, message):
+    done = suite.run(suite.conf(text))
+    assert done.returncode == 2 and "my conf.sh" in done.stderr and message in done.stderr
+    assert not suite.calls()
+
+
+def test_a_file_may_have_helpers_and_export_names_for_other_programs(suite):
+    del suite.env["MODELS"]
+    done = suite.run(suite.conf('base=/data\nexport HF_HOME=$base/hf\nMODELS=("m=$base/m")\n'))
+    assert done.returncode == 0 and values(suite.calls()[0], "--model") == ["m=/data/m"]
+
+
+def test_names_are_never_run_as_code(suite):
+    name = "x[$(touch${IFS}pwned)]'\""
+    done = suite.run(MODELS=f"{name}=./x", MODEL_ARGS=f"{name}=--top_p 1", TASK_SEEDS="$(touch${IFS}pwned)=1")
+    assert done.returncode == 0, done.stderr
+    assert values(suite.calls()[0], "--top_p") == ["1"] and not (suite.folder / "pwned").exists()
+
+
+def test_names_without_effect_are_pointed_out(suite):
+    err = suite.run(TASK_SEEDS="aime99=0", MODEL_ARGS="other=--top_p 1").stderr
+    assert "TASK_SEEDS names aime99" in err and "MODEL_ARGS names other" in err
+
+
+def test_unknown_options_and_two_files_are_refused(suite):
+    assert suite.run("--dryrun").returncode == 2
+    conf = suite.conf("SEEDS=(1)")
+    assert "two files" in suite.run(conf, conf).stderr
+
+
+def test_passwords_in_a_url_are_shown_nowhere(suite):
+    done = suite.run(BASE_URL="http://me:secret@host:8000/v1")
+    assert values(suite.calls()[0], "--base_url") == ["http://me:secret@host:8000/v1"]
+    logs = "".join(log.read_text() for log in (suite.folder / "output" / "logs").iterdir())
+    assert "secret" not in done.stdout + done.stderr + logs and "http://***@host:8000/v1" in logs
+
+
+def test_an_output_folder_that_cannot_be_made_is_one_line(suite):
+    (suite.folder / "output").write_text("a file")
+    done = suite.run()
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "choose another OUTPUT_DIR" in done.stderr
+
+
+def test_seeds_expand_and_compact_to_the_same(suite):
+    done = shell('expand_seeds 0-2 7 "9,8,8"; compact_seeds "${EXPANDED[@]}"; expand_seeds 05; echo "${EXPANDED[@]}"')
+    assert done.stdout.splitlines() == ["0-2,7,9,8", "5"]
+
+
+def test_sourcing_the_script_starts_nothing():
+    done = shell("echo sourced")
+    assert (done.stdout, done.stderr, done.returncode) == ("sourced\n", "", 0)
+
+
+def test_an_old_bash_is_told_to_go(tmp_path):
+    guard = re.search(r"if \(\(BASH_VERSINFO.*?\nfi\n", SCRIPT.read_text(), re.DOTALL)[0]
+    old = guard.replace("BASH_VERSINFO[0]", "3").replace("BASH_VERSINFO[1]", "2")
+    done = subprocess.run(["bash", "-c", old], capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "4.4" in done.stderr
+
+
+def test_shellcheck_finds_nothing_and_nothing_is_disabled():
+    beside_python = Path(sys.executable).parent
+    program = shutil.which("shellcheck", path=f"{beside_python}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("shellcheck is not installed; requirements-test.txt brings it")
+    scripts = [SCRIPT, ROOT / ".ci" / "run", *ROOT.glob("evalsuite/shell/*.sh"), *ROOT.glob("tests/*.sh")]
+    assert subprocess.run([program, *scripts], cwd=ROOT, capture_output=True, text=True).stdout == ""
+    assert not [script for script in scripts if "shellcheck disable" in script.read_text()]
+
+
+def test_every_variable_is_described():
+    page = (ROOT / "docs" / "variables.md").read_text()
+    names = shell('printf "%s\\n" "${VARIABLES[@]}"').stdout.split()
+    assert [name for name in names if f"`{name}`" not in page] == []
+    block = SCRIPT.read_text().split("# ---- ")[1]
+    assert set(re.findall(r"^(?:declare -A )?([A-Z_]+)=", block, re.MULTILINE)) == set(names)
+
+
+def test_every_flag_of_main_py_is_described():
+    page = (ROOT / "docs" / "variables.md").read_text()
+    flags = [flag for action in arguments.parser()._actions for flag in action.option_strings if flag.startswith("--")]
+    assert [flag for flag in flags if f"`{flag}`" not in page] == []

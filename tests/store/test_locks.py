@@ -1,0 +1,180 @@
+"""One holder an experiment; the dead hold nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evalsuite.errors import RunError
+from evalsuite.store.locks import NAME, STALE_SECONDS, Locks
+
+ROOT = Path(__file__).resolve().parents[2]
+HOLDER = """
+import sys, time
+from pathlib import Path
+from evalsuite.engine.process import SupervisedProcess
+from evalsuite.store.locks import Locks
+supervised = SupervisedProcess() if sys.argv[2] == "supervised" else None
+locks = Locks(supervised.folder / "held" if supervised else None)
+print(locks.acquire(Path(sys.argv[1])), supervised.folder if supervised else "", flush=True)
+time.sleep(600)
+"""
+RACER = """
+import sys, time
+from pathlib import Path
+from evalsuite.store.locks import Locks
+folder, start, log = Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
+locks = Locks()
+time.sleep(max(0, start - time.time()))
+for turn in range(40):
+    if locks.acquire(folder) is None:
+        with log.open("a") as stream: stream.write("in\\n")
+        time.sleep(0.002)
+        with log.open("a") as stream: stream.write("out\\n")
+        locks.release(folder)
+    time.sleep(0.001)
+"""
+
+
+@contextmanager
+def holder(folder: Path, how: str = "alone") -> Iterator[tuple[subprocess.Popen, str]]:
+    """Another process that holds a folder's lock; gives it and its supervisor's folder."""
+    command = [sys.executable, "-c", HOLDER, str(folder), how]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        answer, _, supervised = process.stdout.readline().strip().partition(" ")
+        assert answer == "None"
+        yield process, supervised
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def locks() -> Iterator[Locks]:
+    mine = Locks()
+    yield mine
+    mine.release_all()
+
+
+def elsewhere(folder: Path, age: float) -> None:
+    """A lock of another machine whose holder last gave a sign of life `age` seconds ago."""
+    folder.mkdir(exist_ok=True)
+    (folder / NAME).write_text(json.dumps({"host": "far", "machine": "far/1", "pid": os.getpid(), "id": "x"}))
+    then = time.time() - age
+    os.utime(folder / NAME, (then, then))
+
+
+def test_a_lock_that_a_living_process_holds_is_refused_by_name(tmp_path: Path, locks: Locks) -> None:
+    with holder(tmp_path / "e") as (process, _):
+        assert f"process {process.pid}" in locks.acquire(tmp_path / "e")
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path, locks: Locks) -> None:
+    with holder(tmp_path / "e") as (process, _):
+        process.kill()
+        process.wait()
+        assert (tmp_path / "e" / NAME).exists() and locks.acquire(tmp_path / "e") is None
+
+
+def test_a_process_number_given_again_is_another_process(tmp_path: Path, locks: Locks) -> None:
+    (tmp_path / NAME).write_text(json.dumps(locks.me | {"id": "old", "start": "1"}))
+    assert locks.acquire(tmp_path) is None
+
+
+def test_another_machines_lock_holds_while_its_time_moves(tmp_path: Path, locks: Locks) -> None:
+    elsewhere(tmp_path / "fresh", STALE_SECONDS / 2)
+    elsewhere(tmp_path / "stale", STALE_SECONDS * 2)
+    assert "far" in locks.acquire(tmp_path / "fresh")
+    assert locks.acquire(tmp_path / "stale") is None
+
+
+def test_this_hosts_name_in_another_container_is_another_machine(tmp_path: Path, locks: Locks) -> None:
+    tmp_path.joinpath(NAME).write_text(json.dumps(locks.me | {"id": "x", "machine": "another", "pid": 2**22 + 1}))
+    assert locks.acquire(tmp_path) is not None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"pid": "x"}', '{"machine": null}'])
+def test_a_damaged_lock_is_no_traceback(tmp_path: Path, locks: Locks, content: str) -> None:
+    (tmp_path / NAME).write_text(content)
+    os.utime(tmp_path / NAME, (1, 1))
+    assert locks.acquire(tmp_path) is None
+
+
+def test_release_lets_the_next_in_and_leaves_no_file(tmp_path: Path, locks: Locks) -> None:
+    other = Locks()
+    (tmp_path / "kept").touch()
+    assert locks.acquire(tmp_path) is None and other.acquire(tmp_path) is not None
+    locks.release(tmp_path)
+    assert other.acquire(tmp_path) is None
+    other.release_all()
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_release_leaves_a_lock_that_another_took_over(tmp_path: Path, locks: Locks) -> None:
+    assert locks.acquire(tmp_path) is None
+    elsewhere(tmp_path, 0)
+    locks.release(tmp_path)
+    assert json.loads((tmp_path / NAME).read_text())["host"] == "far"
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, locks: Locks) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot lock"):
+        locks.acquire(tmp_path / "file")
+
+
+def test_racing_takers_are_never_two_inside(tmp_path: Path) -> None:
+    folder, log = tmp_path / "e", tmp_path / "log"
+    elsewhere(folder, STALE_SECONDS * 2)  # the first of them takes over a dead one's
+    (folder / "kept").touch()
+    start = str(time.time() + 1.0)
+    racers = [subprocess.Popen([sys.executable, "-c", RACER, str(folder), start, str(log)], cwd=ROOT) for _ in range(4)]
+    assert [racer.wait(60) for racer in racers] == [0] * 4
+    lines = log.read_text().split()
+    assert lines == ["in", "out"] * (len(lines) // 2) and len(lines) >= 40
+    assert sorted(path.name for path in folder.iterdir()) == ["kept"]
+
+
+def test_of_many_takers_of_a_dead_lock_one_gets_it(tmp_path: Path) -> None:
+    """Threads of one process stand in for hosts: each has Locks of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    takers = [Locks() for _ in range(8)]
+    for turn in range(60):
+        folder = tmp_path / str(turn)
+        elsewhere(folder, STALE_SECONDS * 2)
+        with ThreadPoolExecutor(len(takers)) as pool:
+            got = list(pool.map(lambda taker, folder=folder: taker.acquire(folder), takers))
+        assert got.count(None) == 1, got
+    for taker in takers:
+        taker.release_all()
+
+
+def test_a_killed_holders_supervisor_removes_its_lock(tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    with holder(tmp_path, "supervised") as (process, folder):
+        assert (tmp_path / NAME).exists() and Path(folder).is_dir()
+        process.send_signal(signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while ((tmp_path / NAME).exists() or Path(folder).exists()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"] and not Path(folder).exists()
+
+
+def test_a_supervisor_leaves_a_lock_that_was_taken_over(tmp_path: Path) -> None:
+    with holder(tmp_path, "supervised") as (process, folder):
+        elsewhere(tmp_path, 0)
+        process.send_signal(signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while Path(folder).exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert json.loads((tmp_path / NAME).read_text())["host"] == "far"

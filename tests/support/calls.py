@@ -1,0 +1,81 @@
+"""Calls of main.py within the tests' own process, so that all of them share one forkserver with lighteval loaded."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from tests.support.sweeps import Suite, running_server
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended: exit code and what it printed; `err` without the warnings, which stand by themselves."""
+
+    code: int
+    out: str
+    err: str
+    warnings: tuple[str, ...] = ()
+
+
+def call(*arguments: str, **environment: str) -> Outcome:
+    """main.py with these arguments; its exit code and output. An error of argparse's ends it as it ends the script."""
+    from main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(patch.dict(os.environ, environment))
+        stack.enter_context(patch.object(sys, "argv", ["main.py", *arguments]))  # what provenance records
+        try:
+            code = main(list(arguments))
+        except SystemExit as end:
+            code = end.code
+    lines = err.getvalue().splitlines(keepends=True)
+    warnings = [line for line in lines if line.startswith("main.py: warning: ")]
+    return Outcome(code, out.getvalue(), "".join(line for line in lines if line not in warnings), tuple(warnings))
+
+
+class Calls(Suite):
+    """A model, data and the fake engine in one folder, and calls of main.py that use them."""
+
+    def call(self, output: Path | str, *more: str, **environment: str) -> Outcome:
+        """One call into `output`, a folder or the name of one, with the fake engine unless `more` has --base_url."""
+        return call(*self.arguments(self.folder / output, *more), **self.fake.environment() | environment)
+
+    def asked(self, output: Path | str, *more: str, **told: Any) -> tuple[Outcome, list[dict[str, Any]]]:
+        """One call against the server, which is told this; what came of it and the requests it made."""
+        self.fake.tell(**told)
+        before = len(self.fake.events("request"))
+        outcome = self.call(output, "--base_url", self.base_url, *more)
+        return outcome, self.fake.events("request")[before:]
+
+    base_url = ""
+
+
+@contextlib.contextmanager
+def served(calls: Calls, name: str = "fake") -> Iterator[Calls]:
+    """The same with the fake server running at `base_url`."""
+    with running_server(calls.fake, name) as calls.base_url:
+        yield calls
+
+
+def text_of(body: dict[str, Any]) -> str:
+    """The prompt of a request for a completion: its token ids are bytes."""
+    return bytes(body["prompt"]).decode()
+
+
+def by_problem(requests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Bodies of requests by the sum they ask for."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in requests:
+        body = one["body"]
+        text = text_of(body) if "prompt" in body else body["messages"][-1]["content"]
+        found.setdefault(text.partition("What is ")[2].partition("?")[0], []).append(body)
+    return found

@@ -1,0 +1,143 @@
+"""The queue at work on an engine of our own: deaths and hangs are outlived, and each completion comes once."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite.engine.command import EngineOptions
+from evalsuite.engine.server import Server
+from evalsuite.sweep import generate
+from tests.support.asking import Outcome, ask, items, names
+from tests.support.sweeps import FAKE_ENGINE, Fake, kill, until
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    return Fake(tmp_path / "fake")
+
+
+@pytest.fixture
+def engine(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """An engine of our own, not started yet; restarts do not wait."""
+    for name, value in fake.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(generate, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(generate, "WATCH_SECONDS", 0.1)
+    server = Server(EngineOptions("m", "fake", device="cpu", python=str(FAKE_ENGINE)), tmp_path / "engine.log")
+    yield server
+    server.stop()
+
+
+async def stuck_after(outcome: Outcome, fake: Fake, count: int, **told: Any) -> None:
+    """Wait for `count` completions; what is asked from then on hangs, so that no machine is too quick for the test."""
+    while len(outcome.done) < count:
+        await asyncio.sleep(0.001)
+    fake.tell(hang=True, **told)
+
+
+async def started_again(fake: Fake) -> None:
+    """Wait for the engine's second start, and let it answer."""
+    while len(fake.events("start")) < 2:
+        await asyncio.sleep(0.01)
+    fake.tell()
+
+
+def test_every_request_is_answered_once_in_any_concurrency(engine: Server, fake: Fake) -> None:
+    outcome = ask(items(30), engine, concurrency=4)
+    assert sorted(outcome.done) == names(30) and len(fake.bodies) == 30 and not outcome.failed
+
+
+@pytest.mark.parametrize("victim", ["server", "worker"])
+def test_a_killed_engine_is_started_again_and_asked_for_the_rest(engine: Server, fake: Fake, victim: str) -> None:
+    async def murder(outcome: Outcome) -> None:
+        await stuck_after(outcome, fake, 5)
+        kill(fake.events("start" if victim == "server" else "worker")[-1]["pid"])
+        await started_again(fake)
+
+    outcome = ask(items(30), engine, during=murder)
+    assert sorted(outcome.done) == names(30) and not outcome.failed
+    assert len(fake.events("start")) == 2 and len(fake.bodies) <= 30 + 8
+    assert len([line for line in outcome.said if line.startswith("engine: exit code")]) == 1
+
+
+def test_answers_do_not_depend_on_deaths(engine: Server, fake: Fake) -> None:
+    undisturbed = ask(items(12), engine)
+    fake.tell(kill_on="problem 5:")
+    disturbed = ask(items(12), engine)
+    left = {name: text for name, text in undisturbed.texts.items() if name != "p5"}
+    assert disturbed.texts == left
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_a_request_that_alone_kills_the_engine_is_named_and_the_rest_goes_on(
+    engine: Server, fake: Fake, count: int
+) -> None:
+    fake.tell(kill_on="problem 0:", latency=0.02)
+    outcome = ask(items(count), engine, concurrency=16)
+    if count == 1:
+        assert "killed the engine twice" in outcome.failed["p0"] and not outcome.done
+        return
+    assert list(outcome.failed) == ["p0"] and "killed the engine twice" in outcome.failed["p0"]
+    assert sorted(outcome.done) == names(count)[1:]
+    assert max(Counter(outcome.done).values()) == 1 and len(fake.events("start")) <= 12
+    assert len([line for line in outcome.said if "died" in line]) == 1  # the reason is said once
+
+
+def test_several_killers_are_found_even_before_anything_was_answered(engine: Server, fake: Fake) -> None:
+    fake.tell(kill_on=" 7")  # problems 7, 70 to 79: the engine dies of the first batch
+    wanted = [item for item in items(80) if item.request.problem in ("p7", "p71", "p30", "p31", "p32", "p33", "p34")]
+    outcome = ask(wanted, engine, concurrency=7)
+    assert sorted(outcome.failed) == ["p7", "p71"] and len(outcome.done) == 5
+
+
+def test_an_engine_that_dies_of_everything_is_given_up(engine: Server, fake: Fake) -> None:
+    fake.tell(kill_on="problem")
+    outcome = ask(items(40), engine, concurrency=16)
+    assert "again and again" in str(outcome.error) and len(fake.events("start")) <= 8
+    assert not outcome.done and len(outcome.failed) <= 2
+
+
+def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
+    engine: Server, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.4)  # far above how start-up times differ
+    times: list[float] = []
+
+    async def break_it(outcome: Outcome) -> None:
+        await stuck_after(
+            outcome, fake, 1, fail_start="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+        )
+        kill(fake.events("worker")[-1]["pid"])
+
+    launch = engine.launch
+    monkeypatch.setattr(engine, "launch", lambda: (times.append(time.monotonic()), launch()))
+    outcome = ask(items(40), engine, during=break_it, restarts=3)
+    pauses = [later - sooner for sooner, later in pairwise(times[1:])]
+    assert "again and again" in str(outcome.error) and "lower --gpu_memory_utilization" in str(outcome.error)
+    assert len(times) == 1 + 3 and pauses == sorted(pauses) and "\n" not in str(outcome.error)
+
+
+def test_a_hanging_engine_is_started_again(engine: Server, fake: Fake) -> None:
+    fake.tell(hang=True)
+    outcome = ask(items(6), engine, during=lambda outcome: started_again(fake), stall_seconds=1.0)
+    assert sorted(outcome.done) == names(6) and any("no token" in line for line in outcome.said)
+
+
+def test_a_killed_supervisor_leaves_nothing_of_the_engine(engine: Server, fake: Fake) -> None:
+    async def murder(outcome: Outcome) -> None:
+        await stuck_after(outcome, fake, 5)
+        kill(engine._process.process.pid)
+        await started_again(fake)
+
+    outcome = ask(items(24), engine, during=murder)
+    assert sorted(outcome.done) == names(24)
+    first = [fake.events(kind)[0]["pid"] for kind in ("start", "worker")]
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in first), 5)

@@ -1,0 +1,47 @@
+"""Whatever is killed, however often: nothing journaled is lost or asked for again, and the results are the same."""
+
+import csv
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.torture import ROWS, torture
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = 10
+TIMES = {"generation_seconds"}
+
+
+@pytest.fixture(scope="module")
+def tortured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The folder of an undisturbed sweep and of killed ones, and what came of those."""
+    folder = tmp_path_factory.mktemp("torture")
+    return folder, torture(folder, KILLS, random.Random(4), problems=12, seeds="0-7")
+
+
+def test_ten_kills_lose_nothing_and_repeat_nothing(tortured: tuple[Path, dict]) -> None:
+    _, result = tortured
+    assert result["kills"] == KILLS and sum(result["by_victim"].values()) == KILLS
+    assert {name: result.get(name, 0) for name in ROWS[3:]} == dict.fromkeys(ROWS[3:], 0)
+
+
+def test_tables_of_a_killed_sweep_are_those_of_an_undisturbed_one(tortured: tuple[Path, dict]) -> None:
+    folder, _ = tortured
+    tables = [analysed(folder / name) for name in ("undisturbed", "tortured0")]
+    assert tables[0] == tables[1] and len(tables[0]["seed_analysis.csv"]) >= 6
+
+
+def analysed(output: Path) -> dict[str, list[dict[str, str]]]:
+    """Both passes' tables by file name."""
+    for script in ("analyze_results.py", "analyze_summary.py"):
+        done = subprocess.run([sys.executable, ROOT / script, output], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for path in output.rglob("*.csv"):
+        if path.parent in (output, output / "bytes"):
+            rows = csv.DictReader(path.open(newline=""))
+            found[path.name] = [{key: row[key] for key in row if key not in TIMES} for row in rows]
+    return found
