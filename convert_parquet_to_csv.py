@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Write every parquet file as CSV beside it, without losing a value.
+"""Write a CSV file beside every parquet file, without losing a value.
 
     python convert_parquet_to_csv.py OUTPUT_DIR
     python convert_parquet_to_csv.py details.parquet --columns doc.query,metric --excel-safe
 
-Structs are opened into dotted columns, other nested values are JSON text; null is an empty cell, an empty string "".
-Token ids stand as their counts unless --columns all is given. What is up to date is skipped. docs/convert.md has more.
+Structs become dotted columns and other nested values JSON text; null is an empty cell, an empty string is "".
+Token ids are replaced by their number unless --columns all is given. Files that are up to date are skipped.
+docs/convert.md describes the format.
+
+Exit codes: 0 done; 1 some files failed, each of them reported; 2 a mistake in the arguments.
 """
 
 import argparse
@@ -17,26 +20,35 @@ from collections.abc import Callable
 
 from evalsuite.errors import EXIT_FAILED, EXIT_OK, command
 
-SHOWN = 20
-LIVE_SECONDS = 0.2
-LINE_SECONDS = 15.0
+MAX_PATHS = 20  # written files that are listed by name
+TERMINAL_SECONDS = 0.2  # between two updates of the progress line on a terminal
+LOG_SECONDS = 15.0  # between two progress lines in a log
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The arguments; exits with 2 on a mistake."""
+    """Parse the command line; exits with 2 on a mistake."""
     parser = argparse.ArgumentParser(
         prog="convert_parquet_to_csv.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("places", nargs="+", metavar="FILE_OR_DIR", help="parquet files, or folders to look through")
+    parser.add_argument("places", nargs="+", metavar="FILE_OR_DIR", help="parquet files, or folders to search")
     parser.add_argument(
         "--columns",
         metavar="A,B.C",
-        help="only these columns; `all`: token ids too; `stored`: the parquet's columns, structs as JSON",
+        help="write only these columns; `all` also writes the token ids; `stored` keeps the columns of the parquet "
+        "file and writes structs as JSON",
     )
-    parser.add_argument("--excel-safe", action="store_true", help="no cell starts a formula; UTF-8 with a mark")
-    parser.add_argument("--compression", choices=("gzip", "zstd"), help="write .csv.gz or .csv.zst")
-    parser.add_argument("--overwrite", action="store_true", help="convert again what is up to date")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="processes")
+    parser.add_argument(
+        "--excel-safe", action="store_true", help="no cell is run as a formula; the file starts with a byte-order mark"
+    )
+    parser.add_argument("--compression", choices=("gzip", "zstd"), help="write .csv.gz or .csv.zst files")
+    parser.add_argument("--overwrite", action="store_true", help="also convert files that are up to date")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="number of processes (default: one per core)",
+    )
     args = parser.parse_args(argv)
     if args.jobs < 1:
         parser.error("--jobs must be at least 1")
@@ -57,39 +69,44 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_OK
     check_names(files, columns)
     outcome = convert_all(files, options, args.jobs, args.overwrite, progress())
-    for path in sorted(outcome.written)[:SHOWN]:
+    for path in sorted(outcome.written)[:MAX_PATHS]:
         print(f"wrote {on_one_line(path)}")
-    if len(outcome.written) > SHOWN:
-        print(f"... and {len(outcome.written) - SHOWN} more")
-    print(f"{len(outcome.written)} written ({outcome.rows} rows), {outcome.current} were up to date")
+    if len(outcome.written) > MAX_PATHS:
+        print(f"... and {len(outcome.written) - MAX_PATHS} more")
+    print(f"{len(outcome.written)} written ({outcome.rows} rows), {outcome.current} already up to date")
     for path, reason in [*bad, *outcome.failed]:
         print(f"failed: {on_one_line(path)}: {on_one_line(reason)}")
     return EXIT_FAILED if bad or outcome.failed else EXIT_OK
 
 
 def on_one_line(text: str) -> str:
-    """Safe on a terminal, line breaks in names escaped too."""
+    """Make text safe for a terminal; line breaks and tabs are escaped as well."""
     from evalsuite.files import printable
 
     return printable(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def progress() -> Callable[[float, int], None]:
-    """A line that counts up on a terminal; elsewhere one every LINE_SECONDS, so that a log shows life."""
-    live, shown = sys.stderr.isatty(), [time.monotonic()]
+    """Return a function that shows progress: one changing line on a terminal, occasional lines in a log."""
+    is_terminal, last = sys.stderr.isatty(), [time.monotonic()]
 
-    def tell(done: float, total: int) -> None:
+    def show(done: float, total: int) -> None:
         now = time.monotonic()
-        if now - shown[0] > (LIVE_SECONDS if live else LINE_SECONDS):
-            shown[0] = now
-            line = f"{int(done)} of {total} files, {100 * done / total:.0f} %"
-            print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
-        if live and done == total:
+        if now - last[0] > (TERMINAL_SECONDS if is_terminal else LOG_SECONDS):
+            last[0] = now
+            line = f"{int(done)} of {total} files, {100 * done / total:.0f}%"
+            print(
+                f"\r\x1b[K{line}" if is_terminal else line,
+                end="" if is_terminal else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
+        if is_terminal and done == total:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
-    return tell
+    return show
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: temporary files are removed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C, which removes temporary files
     sys.exit(main())

@@ -67,7 +67,7 @@ def test_what_is_up_to_date_is_skipped_and_other_options_convert_again(tmp_path,
     main([str(path)])
     before = (tmp_path / "a.csv").stat().st_ino
     main([str(path)])
-    assert "0 written (0 rows), 1 were up to date" in capsys.readouterr().out
+    assert "0 written (0 rows), 1 already up to date" in capsys.readouterr().out
     assert (tmp_path / "a.csv").stat().st_ino == before
     for more in (["--columns", "all"], ["--excel-safe"], ["--overwrite"], ["--columns", "doc"]):
         main([str(path), *more])

@@ -60,7 +60,7 @@ def test_a_parquet_replaced_while_it_is_read_is_not_up_to_date(tmp_path, capsys,
     code, text = said(capsys, path)
     assert code == 1 and "changed while it was read" in text
     monkeypatch.undo()
-    assert said(capsys, path)[1].endswith("1 written (30 rows), 0 were up to date\n")
+    assert said(capsys, path)[1].endswith("1 written (30 rows), 0 already up to date\n")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -73,7 +73,7 @@ def test_files_done_before_an_interruption_are_not_done_again(tmp_path, capsys, 
 
     with pytest.raises(KeyboardInterrupt):
         convert_all(files, Options(), jobs, again=False, tell=interrupt)
-    again, current = re.search(r"(\d) written .*, (\d) were up to date", said(capsys, tmp_path)[1]).groups()
+    again, current = re.search(r"(\d) written .*, (\d) already up to date", said(capsys, tmp_path)[1]).groups()
     assert (int(again), int(current)) == (4 - jobs, 2 + jobs)  # with one job the fourth was under way
 
 
@@ -100,11 +100,11 @@ def test_terminating_the_command_leaves_no_temporary_file(tmp_path):
 
 
 def test_a_long_conversion_shows_life_in_a_log(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(convert_parquet_to_csv, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(convert_parquet_to_csv, "LOG_SECONDS", 0.0)
     put(tmp_path / "a.parquet", 40_000)
     main([str(tmp_path)])
     lines = capsys.readouterr().err.splitlines()
-    shares = [int(re.fullmatch(r"[01] of 1 files, (\d+) %", line)[1]) for line in lines]
+    shares = [int(re.fullmatch(r"[01] of 1 files, (\d+)%", line)[1]) for line in lines]
     assert len(shares) > 2 and shares == sorted(shares) and shares[0] < 100 == shares[-1]
 
 
