@@ -59,11 +59,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     from evalsuite.convert.file import Options, check_names
-    from evalsuite.convert.tree import convert_all, find
+    from evalsuite.convert.tree import convert_all, find_parquet
 
     columns = tuple(args.columns.split(",")) if args.columns else ()
     options = Options(columns, args.excel_safe, args.compression)
-    files, bad = find(args.places)
+    files, bad = find_parquet(args.places)
     if not files and not bad:
         print(f"no .parquet file in {', '.join(map(on_one_line, args.places))}")
         return EXIT_OK
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"wrote {on_one_line(path)}")
     if len(outcome.written) > MAX_PATHS:
         print(f"... and {len(outcome.written) - MAX_PATHS} more")
-    print(f"{len(outcome.written)} written ({outcome.rows} rows), {outcome.current} already up to date")
+    print(f"{len(outcome.written)} written ({outcome.rows} rows), {outcome.up_to_date} already up to date")
     for path, reason in [*bad, *outcome.failed]:
         print(f"failed: {on_one_line(path)}: {on_one_line(reason)}")
     return EXIT_FAILED if bad or outcome.failed else EXIT_OK

@@ -1,4 +1,7 @@
-"""One parquet file to one CSV (RFC 4180, CRLF; a null is an empty cell, an empty string is ""), in bounded memory."""
+"""Converts one parquet file to one CSV file in bounded memory.
+
+The format is RFC 4180 with CRLF line ends; null is an empty cell, an empty string is "".
+"""
 
 import gzip
 import os
@@ -21,12 +24,12 @@ from evalsuite.convert.values import cell_parts, row_text
 from evalsuite.errors import UserError
 from evalsuite.files import replacing
 
-PAGE_BYTES = 96 << 20  # decompressed pages in memory at once; columns with larger ones are read one by one
+PAGE_BYTES = 96 << 20  # of decompressed pages held in memory together; beyond it, columns are read one by one
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a CSV is written. `columns` empty: all, token ids as counts; ("all",): token ids too."""
+    """How a CSV is written; `columns` as `wanted` of csv_columns."""
 
     columns: tuple[str, ...] = ()
     excel_safe: bool = False
@@ -38,31 +41,35 @@ class Options:
 
 
 def convert(
-    source: Path, target: Path, options: Options, threads: int = 1, seen: Callable[[float], None] = lambda share: None
+    source: Path,
+    target: Path,
+    options: Options,
+    threads: int = 1,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> int:
-    """Write `target` from `source`; returns the number of rows. `seen` is told what share of them has been read.
+    """Write `target` from `source` and return the number of rows; `progress` gets the fraction of rows read so far.
 
-    Raises BadFile for a file that cannot be read or lacks a column, RunError for a disk that refuses. `target` is whole
-    or untouched.
+    Raises BadFile for a file that cannot be read or lacks a column, RunError if the disk refuses the CSV. `target` is
+    either written completely or left untouched.
     """
     with readable():
         opened = Reader(source)
     with opened as reader:
         with readable():
             columns = csv_columns(reader.schema, options.columns, reader.missing_structs())
-        batches = reader.batches([column.places for column in columns], PAGE_BYTES, target.parent)
-        batches = _read(batches, reader.metadata.num_rows, seen)
-        line = partial(rows, columns=columns, excel_safe=options.excel_safe, by_name=reader.unique)
+        batches = reader.batches([column.path for column in columns], PAGE_BYTES, target.parent)
+        batches = _read(batches, reader.metadata.num_rows, progress)
+        format_rows = partial(rows, columns=columns, excel_safe=options.excel_safe, by_name=reader.unique)
         with replacing(target, "wb", sync=False) as stream, _compressed(stream, options.compression) as out:
             out.write(header(columns, options.excel_safe))
-            for lines in _formatted(batches, line, threads):
+            for lines in _formatted(batches, format_rows, threads):
                 out.write(lines)
         return reader.metadata.num_rows
 
 
 def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
-    """Raises UserError for the first name in `wanted` that none of the files that can be read has a column for."""
-    missing, complaint = [name for name in wanted if name != "all"], None
+    """Raise UserError for the first name in `wanted` that no readable file has a column for."""
+    missing, first_error = [name for name in wanted if name != "all"], None
     for path in files:
         if not missing:
             return
@@ -73,13 +80,13 @@ def check_names(files: Iterable[Path], wanted: Sequence[str]) -> None:
                     csv_columns(schema, (name,))
                     missing.remove(name)
                 except BadFile as error:
-                    complaint = complaint or error
-    if missing and complaint:
-        raise UserError(str(complaint))
+                    first_error = first_error or error
+    if missing and first_error:
+        raise UserError(f"--columns: {first_error}")
 
 
-def _read(batches: Iterable[pa.RecordBatch], rows: int, seen: Callable[[float], None]) -> Iterator[pa.RecordBatch]:
-    """The same batches; what is wrong with the file is BadFile, never taken for an error in writing."""
+def _read(batches: Iterable[pa.RecordBatch], rows: int, progress: Callable[[float], None]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches unchanged; errors of the file are raised as BadFile, so that none passes for a write error."""
     remaining, done = iter(batches), 0
     while True:
         with readable():
@@ -87,21 +94,21 @@ def _read(batches: Iterable[pa.RecordBatch], rows: int, seen: Callable[[float], 
         if batch is None:
             return
         done += batch.num_rows
-        seen(done / rows)
+        progress(done / rows)
         yield batch
 
 
 def _formatted(
-    batches: Iterable[pa.RecordBatch], line: Callable[[pa.RecordBatch], memoryview], threads: int
+    batches: Iterable[pa.RecordBatch], format_rows: Callable[[pa.RecordBatch], memoryview], threads: int
 ) -> Iterator[memoryview]:
-    """The batches' lines in order; `threads` of them are being formatted while the next is read."""
+    """Yield the batches' lines in order; up to `threads` batches are formatted while the next one is read."""
     if threads == 1:
-        yield from map(line, batches)
+        yield from map(format_rows, batches)
         return
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque = deque()
         for batch in batches:
-            waiting.append(pool.submit(line, batch))
+            waiting.append(pool.submit(format_rows, batch))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -113,7 +120,7 @@ def _compressed(stream: BinaryIO, compression: str | None) -> Iterator[Any]:
     if compression == "gzip":
         with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=6, mtime=0) as out:
             yield out
-    elif compression == "zstd":  # closes the file it writes to, so it gets a second handle
+    elif compression == "zstd":  # Arrow's stream closes the file it writes to, so it gets a handle of its own
         with (
             os.fdopen(os.dup(stream.fileno()), "wb") as second,
             pa.CompressedOutputStream(pa.PythonFile(second, mode="w"), "zstd") as out,
@@ -124,7 +131,7 @@ def _compressed(stream: BinaryIO, compression: str | None) -> Iterator[Any]:
 
 
 def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
-    """The first line; with `excel_safe` a byte-order mark tells spreadsheets that it is UTF-8."""
+    """The header line; with `excel_safe` it starts with a byte-order mark, by which spreadsheets recognise UTF-8."""
     if not columns:
         return b"\r\n"
     names = row_text([cell_parts(pa.array([column.name for column in columns]), excel_safe)])
@@ -133,14 +140,14 @@ def header(columns: Sequence[Column], excel_safe: bool) -> bytes:
 
 
 def rows(batch: pa.RecordBatch, columns: Sequence[Column], excel_safe: bool, by_name: bool) -> memoryview:
-    """The batch's lines, in the batch's order: one view of Arrow's memory, not copied.
+    """Format a batch as CSV lines; returns a view of Arrow's memory, without copying it.
 
     Raises BadFile for text that is not UTF-8, and for rows too large for memory.
     """
     if not columns:
         return memoryview(b"\r\n" * batch.num_rows)
     with readable():
-        batch.validate(full=True)  # Arrow reads text as it finds it
+        batch.validate(full=True)  # Arrow does not check by itself that strings are UTF-8
         fields = Fields(batch)
         text = row_text([column.cells(fields, excel_safe, by_name) for column in columns])
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]

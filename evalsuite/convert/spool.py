@@ -1,7 +1,8 @@
-"""Columns with huge pages, read one at a time.
+"""Reads columns with very large pages one at a time.
 
-Reading a row needs the current page of every column in memory at once. Where that would be too much, the largest
-columns are first copied, each alone, to a temporary file of small compressed batches, then read back beside the others.
+Reading rows needs the current page of every column in memory. Where that would be too much, the largest columns are
+first copied, one after the other, to temporary files of small compressed batches, and then read back together with
+the remaining columns.
 """
 
 import contextlib
@@ -17,7 +18,9 @@ Unit = TypeVar("Unit", bound=Hashable)
 
 
 def parts(page_bytes: dict[Unit, int], limit: int) -> list[list[Unit]]:
-    """Columns to be read together first, then those to be copied one by one so that the first stay within `limit`.
+    """Split columns into those to read together, within `limit` bytes of pages, and those to copy one by one.
+
+    The first list holds the columns to read together; each further list holds one column.
 
     >>> parts({"id": 1, "text": 90, "ids": 30}, 50)
     [['id', 'ids'], ['text']]
@@ -33,7 +36,7 @@ def parts(page_bytes: dict[Unit, int], limit: int) -> list[list[Unit]]:
 
 @contextlib.contextmanager
 def spooled(batches: Iterator[pa.RecordBatch], folder: Path) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The same batches, from a nameless file in `folder`: their pages are out of memory while the rest is read."""
+    """Copy batches to an unnamed file in `folder` and yield them from there, so that their pages are freed first."""
     with tempfile.TemporaryFile(dir=folder) as file:
         first = next(batches, None)
         if first is None:
@@ -51,7 +54,7 @@ def spooled(batches: Iterator[pa.RecordBatch], folder: Path) -> Iterator[Iterato
 
 
 def merged(schema: pa.Schema, streams: list[Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    """Batches of all fields, of streams that hold the same rows with different fields of `schema`."""
+    """Merge streams that hold the same rows, each with other fields of `schema`, into batches of all fields."""
     if len(streams) == 1:
         yield from streams[0]
         return
@@ -61,7 +64,7 @@ def merged(schema: pa.Schema, streams: list[Iterable[pa.RecordBatch]]) -> Iterat
 
 
 def _aligned(streams: list[Iterable[pa.RecordBatch]]) -> Iterator[list[pa.RecordBatch]]:
-    """One batch of each stream, cut so that all have the same rows."""
+    """Yield one batch of each stream, sliced so that all hold the same rows."""
     iterators = [iter(stream) for stream in streams]
     current: list[pa.RecordBatch | None] = [None] * len(iterators)
     while True:

@@ -1,7 +1,7 @@
-"""A column of a batch as the text of its CSV cells; nested values as JSON.
+"""Formats a column of a batch as CSV cells; nested values become JSON.
 
-Everything is a whole-array kernel of Arrow, so no Python runs per value and two threads use two cores. JSON is written
-with its quotes already doubled (`""`), as it will stand between the quotes of a CSV cell.
+All work is done by Arrow kernels on whole arrays: no Python code runs per value, and threads run in parallel. JSON is
+written with its quotation marks already doubled (`""`), as a quoted CSV cell needs them.
 """
 
 import base64
@@ -14,20 +14,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
-# Cells are passed on as parts: arrays and constants that make up the text when put one after another. The row is the
-# one place where long text has to be copied together.
+# A column's cells are kept as parts: arrays and constants whose concatenation is the text. So long text is copied only
+# once, when the rows are put together.
 Parts = list[pa.Array | str]
 
 QUOTE = '""'  # a quotation mark inside a quoted CSV cell
+_TABLE_SIZE = 1 << 18  # above the largest token id of any vocabulary in use
+_TABLE_MIN_LENGTH = 20_000  # integers from which making a table of digits and using it is faster than formatting
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _ESCAPES = {chr(code): _SHORT.get(chr(code), f"\\u{code:04x}") for code in range(32)}
-# What a spreadsheet takes for the start of a formula, after any blanks; full-width forms count in East Asian locales.
-# A leading apostrophe is doubled so that the one added here can be taken away again.
+# What spreadsheets take for the start of a formula, after blanks; full-width characters count in East Asian locales.
+# A leading apostrophe is matched as well, so that removing the one added here restores the text.
 _FORMULA = r"^[\x00-\x20]*[=+\-@＝＋－＠]|^['\t\r\n]"
 
 
 def row_text(cells: list[Parts]) -> pa.Array:
-    """Rows of CSV, each ending in CRLF, of the cells that `cell_parts` made of every column.
+    """Join the cells of all columns, as made by `cell_parts`, into CSV rows that end in CRLF.
 
     >>> columns = [pa.array(["one", "", None]), pa.array([[1, None], None, []])]
     >>> row_text([cell_parts(column) for column in columns]).to_pylist()
@@ -41,14 +43,14 @@ def row_text(cells: list[Parts]) -> pa.Array:
 
 
 def cell_parts(array: pa.Array, excel_safe: bool = False) -> Parts:
-    """Cells of one column: strings and JSON in quotes, numbers and times bare; null is null, which rows leave empty."""
+    """Format the cells of one column: strings and JSON in quotes, numbers and times without; null stays null."""
     array = unwrap(array)
     if t.is_nested(array.type):
         parts = json_parts(array)
     else:
         text = scalar_text(array)
         if excel_safe and not (t.is_integer(array.type) or t.is_decimal(array.type)):
-            text = _disarmed(text, numbers=t.is_floating(array.type))
+            text = _without_formulas(text, numbers=t.is_floating(array.type))
         if not (t.is_string(array.type) or is_bytes(array.type)):
             return [text]
         parts = [_replaced(text, '"', QUOTE) if 34 in _specials(text) else text]
@@ -57,10 +59,10 @@ def cell_parts(array: pa.Array, excel_safe: bool = False) -> Parts:
 
 
 def json_parts(array: pa.Array) -> Parts:
-    """JSON of every value, null included ("null"), with doubled quotation marks. Never null itself.
+    """Format every value as JSON with doubled quotation marks; null becomes the text "null".
 
-    Structs are objects with every field; maps are arrays of [key, value], which keeps order, repeated keys and keys
-    that are not strings; NaN and the infinities stand as Python's json writes them.
+    Structs are objects with all fields. Maps are arrays of [key, value], which keeps their order, repeated keys and
+    keys that are not strings. NaN and the infinities are written as Python's json writes them.
 
     >>> print(_joined(json_parts(pa.array([{"a": "x", "b": None}])))[0])
     {""a"":""x"",""b"":null}
@@ -90,7 +92,7 @@ def _object(array: pa.StructArray) -> Parts:
 
 def _list(array: pa.Array) -> Parts:
     is_map = t.is_map(array.type)
-    if is_map:  # the kernels know only lists
+    if is_map:  # the kernels used below accept only lists
         array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
     values = array.flatten()
     starts = offsets(array)
@@ -110,7 +112,7 @@ def _joined(parts: Parts) -> pa.Array:
 
 
 def offsets(array: pa.Array) -> pa.Array:
-    """Where each list starts in `array.flatten()`: int32 (lists + 1,), whatever the kind of list, slice or nulls."""
+    """Return where each list starts in `array.flatten()`, as int32 (lists + 1,); works for any list type and slice."""
     if t.is_list(array.type) and not array.null_count:
         starts = array.offsets
         return starts if not (first := starts[0].as_py()) else pc.subtract(starts, first)
@@ -119,9 +121,9 @@ def offsets(array: pa.Array) -> pa.Array:
 
 
 def _escaped(text: pa.Array) -> pa.Array:
-    """Strings with what JSON forbids inside a string escaped; only the characters that occur cost a pass."""
+    """Escape the characters that JSON forbids inside strings, with one pass for each character that occurs."""
     present = _specials(text)
-    if 92 in present:  # first, so that the backslashes of the other escapes stay single
+    if 92 in present:  # first, so that the backslashes of the other escapes are not escaped again
         text = _replaced(text, "\\", "\\\\")
     if 34 in present:
         text = _replaced(text, '"', "\\" + QUOTE)
@@ -131,7 +133,7 @@ def _escaped(text: pa.Array) -> pa.Array:
 
 
 def _specials(text: pa.StringArray) -> set[int]:
-    """Which control characters, quotation marks and backslashes occur anywhere in the strings."""
+    """Return the codes of the control characters, quotation marks and backslashes that occur in the strings."""
     if not len(text):
         return set()
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
@@ -140,7 +142,7 @@ def _specials(text: pa.StringArray) -> set[int]:
     data = np.frombuffer(text.buffers()[2], np.uint8)[ends[0] : ends[-1]]
     found = {code for code in (34, 92) if (data == code).any()}
     rest = np.count_nonzero(data < 32)
-    for code in (10, 9, 13):  # nearly always the only ones; counting them is faster than listing what occurs
+    for code in (10, 9, 13):  # usually the only ones, and counting them is faster than np.unique
         if rest and (count := np.count_nonzero(data == code)):
             found.add(code)
             rest -= count
@@ -151,18 +153,14 @@ def _replaced(text: pa.Array, old: str, new: str) -> pa.Array:
     return pc.replace_substring(text, old, new)
 
 
-def _disarmed(text: pa.Array, numbers: bool) -> pa.Array:
-    """Cells that would start a formula with an apostrophe before them; of numbers only -Infinity would."""
+def _without_formulas(text: pa.Array, numbers: bool) -> pa.Array:
+    """Put an apostrophe before cells that a spreadsheet would run as a formula; of numbers, only -Infinity."""
     risky = pc.equal(text, "-Infinity") if numbers else pc.match_substring_regex(text, _FORMULA)
     return pc.if_else(risky, _joined(["'", text]), text) if pc.any(risky).as_py() else text
 
 
-_TABLE_SIZE = 1 << 18  # token ids of every vocabulary in use are below this
-_TABLE_WORTH = 20_000  # integers from which looking the digits up beats printing them, table-making included
-
-
 def unwrap(array: pa.Array) -> pa.Array:
-    """The array without what only changes how it is stored: extension types, dictionaries, views, 64-bit offsets.
+    """Convert to the plain type with the same values: no extension types, dictionaries, views or 64-bit offsets.
 
     >>> unwrap(pa.array(["a", None, "a"]).dictionary_encode()).to_pylist()
     ['a', None, 'a']
@@ -188,15 +186,15 @@ def is_quoted(kind: pa.DataType) -> bool:
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Whether values are bytes, written as base64, in quotes in the CSV too: no bytes are not null."""
+    """Whether values are bytes. They are written as base64 in quotes, so that empty bytes differ from null."""
     return t.is_binary(kind) or t.is_large_binary(kind) or t.is_fixed_size_binary(kind) or t.is_binary_view(kind)
 
 
 def scalar_text(array: pa.Array) -> pa.Array:
-    """Text of an unwrapped array that is not nested.
+    """Format the values of an unwrapped array that is not nested.
 
-    Numbers read back exactly; timestamps are ISO 8601, in UTC with a Z where the column has a time zone; durations are
-    counts of the column's unit; bytes are base64. Raises pa.ArrowInvalid for a type that is nested.
+    Numbers read back exactly. Timestamps are ISO 8601, in UTC with a Z if the column has a time zone; durations are
+    integers in the column's unit; bytes are base64. Raises pa.ArrowInvalid for a nested type.
     """
     kind = array.type
     if t.is_string(kind):
@@ -213,15 +211,15 @@ def scalar_text(array: pa.Array) -> pa.Array:
 
 
 def joined_integers(values: pa.Array, starts: np.ndarray) -> pa.Array | None:
-    """Lists of integers as "1,2,3", without a step per integer for the commas; None where this does not pay or apply.
+    """Format lists of integers as "1,2,3" in one table look-up; None where that is slower or not possible.
 
-    `values` (integers,) without nulls; `starts` (lists + 1,) says where each list begins.
+    `values` holds the integers of all lists (integers,) without nulls, `starts` where each list begins (lists + 1,).
     """
     if values.null_count or not _in_table(values):
         return None
     text = _digits(",").take(values)
     ends = np.frombuffer(text.buffers()[1], np.int32)[text.offset + starts]
-    bounds = np.repeat(ends, 2)[:-1]  # each list, then its last comma, which is left out
+    bounds = np.repeat(ends, 2)[:-1]  # alternately a list without its last comma, and that comma
     bounds[1::2] = np.maximum(ends[1:] - 1, ends[:-1])
     pieces = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), text.buffers()[2])
     return pieces.take(pa.array(np.arange(0, len(pieces), 2)))
@@ -232,8 +230,8 @@ def _integer_text(array: pa.Array) -> pa.Array:
 
 
 def _in_table(array: pa.Array) -> bool:
-    """Whether looking the digits up is possible, and worth making the table."""
-    if len(array) < _TABLE_WORTH:
+    """Whether the digits can be looked up, and there are enough values to make the table pay off."""
+    if len(array) < _TABLE_MIN_LENGTH:
         return False
     span = pc.min_max(array)
     return span["min"].is_valid and span["min"].as_py() >= 0 and span["max"].as_py() < _TABLE_SIZE
@@ -245,10 +243,10 @@ def _digits(after: str) -> pa.Array:
 
 
 def _float_text(array: pa.Array) -> pa.Array:
-    """Shortest digits that read back to the same double; whole numbers keep `.0`, so JSON readers see a float."""
+    """Format with the fewest digits that read back to the same double; whole numbers keep `.0` to remain floats."""
     array = array.cast(pa.float64())
     text = array.cast(pa.string())
-    # Arrow prints whole numbers as digits only, and some as 1e+10, which need no point.
+    # Arrow writes whole numbers as bare digits, or as 1e+10, which JSON readers already take for a float.
     whole = pc.match_substring_regex(text, r"^-?\d+$")
     if pc.any(whole).as_py():
         text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)

@@ -1,4 +1,4 @@
-"""Work on many files in several processes, of which each may die without taking the others' work along."""
+"""Runs work on many files in several processes, any of which may die without losing the others' results."""
 
 import contextlib
 import multiprocessing
@@ -13,63 +13,64 @@ from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_GRACE_SECONDS = 5.0  # for a process that is told to stop, to remove its temporary files
+_GRACE_SECONDS = 5.0  # that a terminated process has for removing its temporary files
 
 
 @dataclass(frozen=True)
 class Died:
-    """Instead of a result: the process that had the item ended. `how` says it in words."""
+    """Takes the place of a result when the process working on the item died; `how` describes it in words."""
 
     how: str
 
 
 class _Worker:
-    """A process, the end of its pipe, and the item it has."""
+    """A process, our end of its pipe, and the item it is working on."""
 
     def __init__(self, context: Any, work: Callable):
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
         self.process.start()
-        theirs.close()  # else its death would not show as the pipe's end
+        theirs.close()  # otherwise the pipe would stay open after the process died
         self.item: Any = None
 
     def give(self, item: Any) -> None:
         self.item = item
-        with contextlib.suppress(BrokenPipeError):  # died while idle: the pipe's end says so
+        with contextlib.suppress(BrokenPipeError):  # it died while idle; `result` notices the closed pipe
             self.connection.send(item)
 
     def result(self) -> Any:
-        """What came back; Died where nothing will. An exception of the work, which is a bug, is raised here."""
+        """Receive the result, or Died if the process is gone. An exception of the work is a bug and raised here."""
         try:
             result, error = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            return Died(_ending(self.process.exitcode))
+            return Died(_describe_exit(self.process.exitcode))
         if error is not None:
             raise error
         return result
 
 
-def results(
+def run_in_processes(
     items: Sequence[Item], work: Callable[[Item], Result], jobs: int, preload: Sequence[str] = ()
 ) -> Iterator[tuple[Item, Result | Died]]:
-    """`work(item)` of every item, as they finish. `work` and the items are pickled; it must not raise.
+    """Yield each item with `work(item)`, in the order in which they finish.
 
-    The processes come from a server that has the modules in `preload` imported, so starting one costs little. They end
-    with the iterator (also when it is closed early) and with this process, however it ends.
+    `work` and the items are pickled; `work` must not raise. The processes are forked from a server that has imported
+    the modules in `preload`, so that starting one is cheap. They end when the iterator does (also when it is closed
+    early) and when this process ends for whatever reason.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*preload])
     waiting = iter(items)
     workers: dict[Connection, _Worker] = {}
     try:
-        for item in _first(waiting, min(jobs, len(items))):
+        for item in _take(waiting, min(jobs, len(items))):
             _add(workers, _Worker(context, work), item)
         while workers:
             for connection in wait(list(workers)):
                 worker = workers.pop(connection)
                 done, result = worker.item, worker.result()
-                for item in _first(waiting, 1):
+                for item in _take(waiting, 1):
                     _add(workers, _Worker(context, work) if isinstance(result, Died) else worker, item)
                 if worker.connection not in workers:
                     worker.connection.close()
@@ -78,7 +79,7 @@ def results(
         _stop([worker.process for worker in workers.values()])
 
 
-def _first(items: Iterator[Item], count: int) -> list[Item]:
+def _take(items: Iterator[Item], count: int) -> list[Item]:
     return [item for _, item in zip(range(count), items, strict=False)]
 
 
@@ -95,7 +96,7 @@ def _stop(processes: list[Any]) -> None:
         process.kill()
 
 
-def _ending(code: int | None) -> str:
+def _describe_exit(code: int | None) -> str:
     if code is None or code >= 0:
         return f"the process converting it ended with code {code}"
     name = signal.Signals(-code).name
@@ -103,9 +104,9 @@ def _ending(code: int | None) -> str:
 
 
 def _serve(connection: Connection, work: Callable) -> None:
-    """A worker's life: an item in, a result out, until the pipe ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by exception, so that temporary files are removed
+    """The main loop of a worker process: receive an item, send the result, until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent handles it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by an exception, so that temporary files are removed
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

@@ -1,4 +1,4 @@
-"""convert_parquet_to_csv.py as a command: what it skips, chooses, refuses and names, and how much memory it takes."""
+"""convert_parquet_to_csv.py as a command: what it skips, selects, refuses and reports, and how much memory it takes."""
 
 import gzip
 import os
@@ -31,7 +31,7 @@ def cells(data):
     return [[cell and cell.text for cell in row] for row in strict_csv.read(data)]
 
 
-def test_token_ids_stand_as_counts_unless_all_columns_are_asked_for(tmp_path):
+def test_token_ids_are_replaced_by_counts_unless_all_columns_are_asked_for(tmp_path):
     path = put(tmp_path / "a.parquet")
     assert main([str(path)]) == 0
     strict_csv.assert_same(path, (tmp_path / "a.csv").read_bytes(), tokens=False)
@@ -49,20 +49,20 @@ def test_a_list_of_words_named_like_token_ids_is_kept(tmp_path):
     assert cells((tmp_path / "a.csv").read_bytes()) == [["input_tokens"], ['["a","b"]']]
 
 
-def test_named_columns_only_in_the_order_asked(tmp_path):
+def test_only_the_columns_asked_for_are_written_in_that_order(tmp_path):
     path = put(tmp_path / "a.parquet")
     assert main([str(path), "--columns", "metric,doc.query"]) == 0
     assert cells((tmp_path / "a.csv").read_bytes())[:2] == [["metric.verified_match", "doc.query"], ["1.0", "1+1?"]]
 
 
-def test_an_unknown_column_is_named_with_those_there_are(tmp_path, capsys):
+def test_an_unknown_column_is_refused_with_the_names_that_exist(tmp_path, capsys):
     put(tmp_path / "a.parquet")
     assert main([str(tmp_path), "--columns", "nope"]) == 2
     said = "".join(capsys.readouterr())
-    assert "no column nope" in said and "it has " in said and not list(tmp_path.glob("*.csv"))
+    assert "--columns: no column nope; the file has doc.query" in said and not list(tmp_path.glob("*.csv"))
 
 
-def test_what_is_up_to_date_is_skipped_and_other_options_convert_again(tmp_path, capsys):
+def test_files_that_are_up_to_date_are_skipped_unless_the_options_change(tmp_path, capsys):
     path = put(tmp_path / "a.parquet")
     main([str(path)])
     before = (tmp_path / "a.csv").stat().st_ino
@@ -85,7 +85,7 @@ def test_a_changed_parquet_is_converted_again(tmp_path, capsys):
 RISKY = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "'=1", "plain", "", None]
 
 
-def test_excel_safe_cells_start_no_formula_and_give_the_text_back(tmp_path):
+def test_excel_safe_cells_are_no_formulas_and_the_text_can_be_restored(tmp_path):
     table = pa.table({"=name": RISKY, "n": range(-1, 10), "f": [-1.5] * 11, "b": [b"\xf8\xff"] * 11})
     pq.write_table(table, tmp_path / "a.parquet")
     assert main([str(tmp_path), "--excel-safe"]) == 0
@@ -113,7 +113,7 @@ NAMES = ["plain", "two words", 'quote"s', "new\nline", "a|b", "ümläut 🙂", "
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_bad_files_and_odd_names_are_named_and_the_rest_is_done(tmp_path, capsys, jobs):
+def test_bad_files_and_odd_names_are_reported_and_the_rest_is_converted(tmp_path, capsys, jobs):
     for name in NAMES:
         put(tmp_path / f"d {name}" / f"{name}.parquet")
     whole = put(tmp_path / "cut.parquet").read_bytes()
@@ -133,7 +133,7 @@ def test_bad_files_and_odd_names_are_named_and_the_rest_is_done(tmp_path, capsys
     assert "Traceback" not in said and "new\\nline" in said and not list(tmp_path.rglob(".*.csv.*"))
 
 
-def test_a_place_that_refuses_is_named_and_nothing_is_left(tmp_path, capsys):
+def test_a_csv_that_cannot_be_written_is_reported_and_leaves_no_temporary_file(tmp_path, capsys):
     put(tmp_path / "a.parquet")
     put(tmp_path / "b.parquet")
     (tmp_path / "a.csv").mkdir()
@@ -142,24 +142,24 @@ def test_a_place_that_refuses_is_named_and_nothing_is_left(tmp_path, capsys):
     assert sorted(os.listdir(tmp_path)) == [".csv_options.json", "a.csv", "a.parquet", "b.csv", "b.parquet"]
 
 
-def test_a_missing_place_is_a_mistake(tmp_path, capsys):
+def test_a_missing_file_is_exit_2(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "no such file or folder" in "".join(capsys.readouterr())
 
 
-def test_two_columns_of_one_name_keep_their_own_values(tmp_path):
+def test_two_columns_of_the_same_name_keep_their_own_values(tmp_path):
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), tmp_path / "a.parquet")
     assert main([str(tmp_path)]) == 0
     assert (tmp_path / "a.csv").read_bytes() == b'"a","a"\r\n1,2\r\n'
 
 
-def test_help_answers_at_once_without_arrow():
+def test_help_does_not_import_arrow():
     code = "import sys, convert_parquet_to_csv as c\ntry: c.main(['--help'])\nfinally: print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert done.stdout.startswith("usage: convert_parquet_to_csv.py") and done.stdout.endswith("False\n")
 
 
-def test_details_that_lighteval_recorded_read_back_exactly(tmp_path, shared):
+def test_recorded_lighteval_details_read_back_exactly(tmp_path, shared):
     found = sorted((shared / "recorded" / "lighteval_tree").rglob("*.parquet"))
     assert found
     for number, path in enumerate(found):
@@ -179,10 +179,10 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("page", [1 << 20, 1 << 30], ids=["usual pages", "one page a column"])
+@pytest.mark.parametrize("page", [1 << 20, 1 << 30], ids=["usual pages", "one page per column"])
 def test_memory_stays_bounded_on_one_large_row_group(tmp_path, page):
     text = ("so \\frac{1}{2}\n" * 2000, 'we say "x" ' * 2500)
-    rows = 3000  # 2 columns of some 80 MB
+    rows = 3000  # 2 columns of about 80 MB
     table = pa.table(
         {"a": [[text[i % 2] + str(i)] for i in range(rows)], "b": [text[1 - i % 2] + str(i) for i in range(rows)]}
     )

@@ -1,4 +1,4 @@
-"""Conversion of what is damaged, changes meanwhile or is interrupted: the true reason named, finished work kept."""
+"""Converting damaged or changing files, and interruptions: the true reason is reported, finished work is kept."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def said(capsys, *arguments):
     return code, capsys.readouterr().out
 
 
-def test_damaged_pages_are_a_fault_in_reading_not_in_writing(tmp_path, capsys):
+def test_damaged_pages_are_reported_as_a_read_error_not_a_write_error(tmp_path, capsys):
     data = bytearray(put(tmp_path / "a.parquet").read_bytes())
     middle = len(data) // 2
     data[middle : middle + 200] = b"\xff" * 200
@@ -39,7 +39,7 @@ def test_damaged_pages_are_a_fault_in_reading_not_in_writing(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
-def test_text_that_is_not_utf8_is_refused_so_that_the_csv_always_is(tmp_path, capsys):
+def test_text_that_is_not_utf8_is_refused_so_that_every_csv_is_utf8(tmp_path, capsys):
     ends = pa.py_buffer(np.array([0, 1, 3], np.int32).tobytes())
     text = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a\xff\xfe")])
     pq.write_table(pa.table({"a": text, "b": pa.array([["x"], []])}), tmp_path / "a.parquet")
@@ -64,7 +64,7 @@ def test_a_parquet_replaced_while_it_is_read_is_not_up_to_date(tmp_path, capsys,
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_files_done_before_an_interruption_are_not_done_again(tmp_path, capsys, jobs):
+def test_files_converted_before_an_interruption_are_not_converted_again(tmp_path, capsys, jobs):
     files = [put(tmp_path / f"{number}.parquet", 5) for number in range(6)]
 
     def interrupt(done, total):
@@ -72,12 +72,12 @@ def test_files_done_before_an_interruption_are_not_done_again(tmp_path, capsys, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert_all(files, Options(), jobs, again=False, tell=interrupt)
+        convert_all(files, Options(), jobs, overwrite=False, progress=interrupt)
     again, current = re.search(r"(\d) written .*, (\d) already up to date", said(capsys, tmp_path)[1]).groups()
-    assert (int(again), int(current)) == (4 - jobs, 2 + jobs)  # with one job the fourth was under way
+    assert (int(again), int(current)) == (4 - jobs, 2 + jobs)  # with one job, the fourth was being converted
 
 
-def test_what_a_killed_conversion_left_is_removed_once_it_is_old(tmp_path, capsys):
+def test_temporary_files_of_a_killed_conversion_are_removed_once_they_are_old(tmp_path, capsys):
     path = put(tmp_path / "a.parquet", 5)
     old, new, foreign = (tmp_path / name for name in (".a.csv.abc_1234", ".a.csv.abc_5678", ".a.csv.notes"))
     for left in (old, new, foreign):
@@ -99,7 +99,7 @@ def test_terminating_the_command_leaves_no_temporary_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
-def test_a_long_conversion_shows_life_in_a_log(tmp_path, capsys, monkeypatch):
+def test_a_long_conversion_writes_its_progress_to_a_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(convert_parquet_to_csv, "LOG_SECONDS", 0.0)
     put(tmp_path / "a.parquet", 40_000)
     main([str(tmp_path)])
@@ -108,7 +108,7 @@ def test_a_long_conversion_shows_life_in_a_log(tmp_path, capsys, monkeypatch):
     assert len(shares) > 2 and shares == sorted(shares) and shares[0] < 100 == shares[-1]
 
 
-def test_stored_columns_are_the_parquets_own_with_structs_as_json(tmp_path):
+def test_stored_columns_are_those_of_the_parquet_file_with_structs_as_json(tmp_path):
     rows = [{"s": {"a": 1, "tokens": [1, 2]}, "n": 'x"'}, {"s": None, "n": None}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     assert main([str(tmp_path), "--columns", "stored"]) == 0
@@ -116,5 +116,5 @@ def test_stored_columns_are_the_parquets_own_with_structs_as_json(tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == wanted
 
 
-def test_a_folder_without_parquet_is_named(tmp_path, capsys):
+def test_a_folder_without_parquet_files_is_reported(tmp_path, capsys):
     assert said(capsys, tmp_path) == (0, f"no .parquet file in {tmp_path}\n")

@@ -1,4 +1,4 @@
-"""Reading parquet in small batches: same rows whatever the file's make, and bounded memory where pages are huge."""
+"""Reading parquet in small batches: the same rows for every kind of file, in bounded memory even with huge pages."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ NO_LIMIT = 1 << 40
 
 
 def answers(rows, length=50, seed=0):
-    """Rows like lighteval's details, some structs null; texts of about `length` characters."""
+    """A table like lighteval's details, with null structs in some rows and texts of about `length` characters."""
     rng = np.random.default_rng(seed)
     texts = ["".join(map(chr, rng.integers(97, 123, rng.integers(0, 2 * length)))) for _ in range(rows)]
     return pa.Table.from_pylist(
@@ -34,17 +34,19 @@ def answers(rows, length=50, seed=0):
     )
 
 
-def read(path, page_bytes=NO_LIMIT, places=None):
+def read(path, page_bytes=NO_LIMIT, paths=None):
     with Reader(path) as reader:
-        places = places or [(i,) for i in range(len(reader.schema))]
-        return list(reader.batches(places, page_bytes, path.parent))
+        paths = paths or [(i,) for i in range(len(reader.schema))]
+        return list(reader.batches(paths, page_bytes, path.parent))
 
 
-@pytest.mark.parametrize("made", [{}, {"row_group_size": 7}, {"use_dictionary": False}, {"data_page_version": "2.0"}])
+@pytest.mark.parametrize(
+    "writing", [{}, {"row_group_size": 7}, {"use_dictionary": False}, {"data_page_version": "2.0"}]
+)
 @pytest.mark.parametrize("page_bytes", [NO_LIMIT, 1])
-def test_all_rows_come_in_order_also_when_every_column_is_copied_aside(tmp_path, made, page_bytes):
+def test_all_rows_come_in_order_even_when_every_column_is_spooled(tmp_path, writing, page_bytes):
     table = answers(300)
-    pq.write_table(table, tmp_path / "a.parquet", **made)
+    pq.write_table(table, tmp_path / "a.parquet", **writing)
     batches = read(tmp_path / "a.parquet", page_bytes)
     assert pa.Table.from_batches(batches).to_pylist() == table.to_pylist()
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
@@ -52,19 +54,19 @@ def test_all_rows_come_in_order_also_when_every_column_is_copied_aside(tmp_path,
 
 def test_only_the_fields_asked_for_are_read(tmp_path):
     pq.write_table(answers(20), tmp_path / "a.parquet")
-    (batch,) = read(tmp_path / "a.parquet", places=[(2, 1), (0, 0)])
+    (batch,) = read(tmp_path / "a.parquet", paths=[(2, 1), (0, 0)])
     assert batch.schema.names == ["doc", "response"]
     assert [field.name for field in batch.schema.field("response").type] == ["again"]
 
 
-def test_small_batches_are_put_together_and_large_ones_cut(tmp_path, monkeypatch):
+def test_small_batches_are_combined_and_large_ones_split(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BATCH_BYTES", 10_000)
     pq.write_table(answers(600, length=200), tmp_path / "a.parquet", row_group_size=5)
     sizes = [batch.nbytes for batch in read(tmp_path / "a.parquet")]
     assert 5_000 < np.median(sizes) < 20_000 and max(sizes) < 30_000
 
 
-def test_structs_that_are_null_somewhere_are_found(tmp_path):
+def test_structs_that_are_null_in_some_row_are_found_even_without_statistics(tmp_path):
     pq.write_table(answers(30), tmp_path / "with.parquet")
     pq.write_table(answers(30), tmp_path / "blind.parquet", write_statistics=False)
     pq.write_table(answers(3), tmp_path / "without.parquet")
@@ -73,7 +75,7 @@ def test_structs_that_are_null_somewhere_are_found(tmp_path):
             assert reader.missing_structs() == expected, name
 
 
-def test_structs_of_the_same_name_are_told_apart(tmp_path):
+def test_structs_of_the_same_name_are_distinguished(tmp_path):
     structs = [pa.array([{"a": 1}, {"a": None}]), pa.array([{"a": 2}, None]), pa.array([{"a": None}, {"a": 3}])]
     pq.write_table(pa.Table.from_arrays(structs, names=["s", "s", "s"]), tmp_path / "a.parquet")
     with Reader(tmp_path / "a.parquet") as reader:
@@ -82,15 +84,17 @@ def test_structs_of_the_same_name_are_told_apart(tmp_path):
 
 @given(st.integers(1, 400), st.integers(1, 3000), st.integers(1, 30))
 @settings(max_examples=25, deadline=None)
-def test_the_cost_of_repeated_values_is_seen_though_the_file_is_tiny(tmp_path_factory, rows, length, distinct):
+def test_the_cost_of_dictionary_encoded_values_is_estimated_though_the_file_is_tiny(
+    tmp_path_factory, rows, length, distinct
+):
     path = tmp_path_factory.mktemp("cost") / "a.parquet"
     values = [f"{i % distinct}".rjust(length) for i in range(rows)]
     pq.write_table(pa.table({"a": values}), path)
     chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
     with open(path, "rb") as file:
-        found = reading.cost(file, chunk)
+        found = reading.estimate_cost(file, chunk)
     true = sum(map(len, values))
-    if chunk.total_uncompressed_size * rows >= 1 << 20:  # below, the size cannot matter and is not looked up
+    if chunk.total_uncompressed_size * rows >= 1 << 20:  # below this, the size does not matter and is not looked up
         assert 0.5 * true < found.decoded < 2 * true + 16 * rows + 200
 
 
@@ -98,10 +102,10 @@ def test_the_largest_page_of_plain_columns_is_known(tmp_path):
     pq.write_table(pa.table({"a": ["x" * 5000] * 2000}), tmp_path / "a.parquet", use_dictionary=False)
     chunk = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(0)
     with open(tmp_path / "a.parquet", "rb") as file:
-        assert 1024 * 5000 <= reading.cost(file, chunk).pages <= 2000 * 5010
+        assert 1024 * 5000 <= reading.estimate_cost(file, chunk).pages <= 2000 * 5010
 
 
-# VmHWM, not getrusage: that one starts from what the process it was forked from had
+# VmHWM and not getrusage, whose peak starts with that of the process it was forked from.
 PEAK = """
 import os, re, sys
 os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "jemalloc"
@@ -117,21 +121,21 @@ print(rows, peak() - before)
 
 
 def growth(path: Path, page_bytes: int = NO_LIMIT) -> tuple[int, int]:
-    """Rows read and megabytes that reading them added, in a process of its own."""
+    """Read a file in a new process; returns the number of rows and the megabytes by which its peak memory grew."""
     command = [sys.executable, "-c", PEAK, str(path), str(page_bytes)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     rows, megabytes = done.stdout.split()
     return int(rows), int(megabytes)
 
 
-def test_a_tiny_file_of_a_gigabyte_is_read_in_little_memory(tmp_path):
+def test_a_tiny_file_that_decodes_to_a_gigabyte_is_read_in_little_memory(tmp_path):
     pq.write_table(pa.table({"a": ["x" * 1_000_000] * 1000, "b": [[{"c": "y" * 1000}]] * 1000}), tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
     rows, megabytes = growth(tmp_path / "a.parquet")
     assert rows == 1000 and megabytes < 100
 
 
-def test_columns_of_huge_pages_take_the_memory_of_one(tmp_path):
+def test_several_columns_with_huge_pages_take_the_memory_of_one(tmp_path):
     text = np.random.default_rng(0).bytes(40_000).hex()
     texts = [f"{i}{text}" for i in range(1000)]  # pages of 80 MB, whatever the page size asked for
     pq.write_table(pa.table(dict.fromkeys("abcd", texts)), tmp_path / "a.parquet", use_dictionary=False)

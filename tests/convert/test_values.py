@@ -1,4 +1,4 @@
-"""Every value of a parquet file stands in its CSV: read back by a strict reader and compared cell by cell."""
+"""Every value of a parquet file is in its CSV: a strict reader reads it back and compares cell by cell."""
 
 import datetime
 import decimal
@@ -128,7 +128,7 @@ def test_every_nested_type_reads_back_exactly(tmp_path, name):
     check(tmp_path / "a.parquet", pa.table({"v": NESTED[name]}))
 
 
-def test_all_types_side_by_side_in_row_groups_of_other_sizes_than_batches(tmp_path):
+def test_all_types_in_one_file_whose_row_groups_differ_from_the_batches_read_back(tmp_path):
     columns = {**FLAT, **NESTED}
     for skipped in ("lists_of_decimals", "lists_of_dates"):
         columns.pop(skipped)
@@ -142,7 +142,7 @@ def test_sliced_arrays_read_back_exactly(tmp_path):
     check(tmp_path / "a.parquet", pa.table({"v": array[3:151]}), row_group_size=11)
 
 
-def test_a_null_struct_stays_apart_from_one_of_null_members(tmp_path):
+def test_a_null_struct_differs_from_one_whose_fields_are_null(tmp_path):
     rows = [{"a": "", "b": 1}, None, {"a": None, "b": None}]
     csv = converted(tmp_path / "a.parquet", pa.table({"s": pa.array(rows)}))
     assert csv == b'"s","s.a","s.b"\r\n"{}","",1\r\n,,\r\n"{}",,\r\n'
@@ -157,7 +157,7 @@ def test_a_null_struct_stays_apart_from_one_of_null_members(tmp_path):
     ],
     ids=["no rows", "no columns", "empty struct"],
 )
-def test_nothing_to_write_is_still_a_csv(tmp_path, table):
+def test_an_empty_table_still_becomes_a_csv(tmp_path, table):
     try:
         pq.write_table(table, tmp_path / "probe.parquet")
     except pa.ArrowException:
@@ -165,7 +165,7 @@ def test_nothing_to_write_is_still_a_csv(tmp_path, table):
     check(tmp_path / "a.parquet", table)
 
 
-def test_hostile_column_names_stand_in_the_header(tmp_path):
+def test_hostile_column_names_are_kept_in_the_header(tmp_path):
     names = ['a"b', "c,d", "e\nf", "g.h", "é🙂", " ", "=x", "|"]
     check(tmp_path / "a.parquet", pa.table({name: [1, None] for name in names}))
 
@@ -201,7 +201,7 @@ def _wrap(inner):
 
 @st.composite
 def tables(draw):
-    """Tables of one to three columns of any nesting, values hostile."""
+    """Tables of one to three columns with any nesting and hostile values."""
     rows = draw(st.integers(0, 5))
     kinds = draw(st.lists(st.recursive(LEAVES, _wrap, max_leaves=5), min_size=1, max_size=3))
     columns = [
@@ -221,5 +221,5 @@ def test_any_nesting_of_hostile_values_reads_back_exactly(tmp_path, table, group
 @pytest.mark.parametrize("top", [9, (1 << 18) - 1, 1 << 18])
 def test_many_integers_in_lists_of_any_length_read_back_exactly(tmp_path, top):
     ids = [None if i % 9 == 4 else [(i * j * j) % (top + 1) for j in range(i % 200)] for i in range(400)] + [[top]]
-    assert sum(map(len, filter(None, ids))) > 30_000  # beyond which their digits come from a table
+    assert sum(map(len, filter(None, ids))) > 30_000  # so many that their digits are looked up in a table
     check(tmp_path / "a.parquet", pa.table({"a": ids, "b": [[one, one] if one else one for one in ids]}))

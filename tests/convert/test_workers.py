@@ -1,4 +1,4 @@
-"""Processes that convert: one that dies costs its own file, and none outlives its parent."""
+"""Worker processes: one that dies costs only its own file, and none outlives its parent."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from evalsuite.convert.workers import Died, results
+from evalsuite.convert.workers import Died, run_in_processes
 from tests.conftest import ROOT
 
 
@@ -25,7 +25,7 @@ def raise_error(number):
 
 
 def hold(path):
-    """Keep a file for as long as the process is not told to stop."""
+    """Keep a file until the process is told to stop."""
     open(path, "w").close()
     try:
         time.sleep(60)
@@ -41,7 +41,7 @@ def wait_until(condition, seconds=20):
 
 
 def gone(pid):
-    """Whether a process has ended (or only waits to be reaped)."""
+    """Whether a process has ended; a zombie counts as ended."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] == "Z"
@@ -51,7 +51,7 @@ def gone(pid):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_process_that_dies_costs_only_its_own_item(jobs):
-    found = dict(results(range(12), double_or_die, jobs))
+    found = dict(run_in_processes(range(12), double_or_die, jobs))
     assert {item: value for item, value in found.items() if not isinstance(value, Died)} == {
         number: 2 * number for number in range(12) if number not in (3, 5)
     }
@@ -59,18 +59,18 @@ def test_a_process_that_dies_costs_only_its_own_item(jobs):
     assert found[5] == Died("the process converting it ended with code 7")
 
 
-def test_nothing_to_do_starts_nothing():
-    assert list(results([], double_or_die, 4)) == []
+def test_an_empty_list_of_items_gives_no_results():
+    assert list(run_in_processes([], double_or_die, 4)) == []
 
 
-def test_a_bug_in_the_work_is_raised_not_recorded():
+def test_an_exception_in_the_work_is_raised_in_the_parent():
     with pytest.raises(LookupError, match="no 1"):
-        list(results([1], raise_error, 1))
+        list(run_in_processes([1], raise_error, 1))
 
 
-def test_closing_early_stops_the_processes_and_lets_them_clean_up(tmp_path):
+def test_closing_the_iterator_stops_the_processes_and_lets_them_clean_up(tmp_path):
     paths = [str(tmp_path / name) for name in "ab"]
-    found = results([3, *paths], die_or_hold, 3)
+    found = run_in_processes([3, *paths], die_or_hold, 3)
     assert isinstance(next(found)[1], Died)
     wait_until(lambda: len(os.listdir(tmp_path)) == 2)
     started = time.monotonic()
@@ -84,8 +84,8 @@ def die_or_hold(item):
 
 PARENT = """
 import sys
-from tests.test_convert_workers import hold, results
-list(results(sys.argv[1:], hold, 2))
+from tests.convert.test_workers import hold, run_in_processes
+list(run_in_processes(sys.argv[1:], hold, 2))
 """
 
 
@@ -94,13 +94,13 @@ def children(pid):
         return [int(child) for child in file.read().split()]
 
 
-def test_a_parent_killed_outright_leaves_no_process_and_no_file(tmp_path):
+def test_a_parent_that_is_killed_leaves_no_process_and_no_file(tmp_path):
     paths = [str(tmp_path / name) for name in "ab"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *paths], cwd=ROOT, env=environment)
     wait_until(lambda: len(os.listdir(tmp_path)) == 2)
     below = [pid for child in children(parent.pid) for pid in [child, *children(child)]]
-    assert len(below) >= 3  # the server, and the two it started
+    assert len(below) >= 3  # the fork server and the two workers
     parent.kill()
     parent.wait()
     wait_until(lambda: not os.listdir(tmp_path) and all(gone(pid) for pid in below), 8)
