@@ -1,7 +1,8 @@
-"""Two engine processes on the real CPU build, with a tiny random Llama whose heads divide: data and tensor parallel,
-and two models side by side."""
+"""Two engine processes on the real CPU build, with a tiny random Llama: data parallel, and two models side by side.
 
-import asyncio
+Tensor parallelism runs in tests/launch/test_slurm_engine.py, over two nodes.
+"""
+
 import json
 import os
 import re
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.engine.command import EngineOptions
-from evalsuite.engine.server import Server
 from evalsuite.errors import UserError
 from evalsuite.plan.model import Model, check_parallel
+from evalsuite.store.journal import Journal
 from tests.conftest import ROOT
+from tests.support.adapters import make_adapter
 
 pytestmark = [
     pytest.mark.engine,
@@ -29,53 +30,24 @@ def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
-async def tokens_by_engine(server: Server, requests: int) -> dict[str, float]:
-    """Generated tokens of each engine core, after so many requests at once."""
-    import aiohttp
-
-    async with aiohttp.ClientSession(connector=server.connector()) as session:
-
-        async def ask(number: int) -> None:
-            asked = {"model": "tiny", "prompt": [number + 5] * 8, "max_tokens": 16, "seed": number, "ignore_eos": True}
-            async with session.post(f"{server.base_url}/v1/completions", json=asked) as response:
-                assert response.status == 200, await response.text()
-                assert (await response.json())["usage"]["completion_tokens"] == 16
-
-        await asyncio.gather(*(ask(number) for number in range(requests)))
-        async with session.get(f"{server.base_url}/metrics") as response:
-            text = await response.text()
-    found = re.findall(r'^vllm:generation_tokens_total\{[^}]*engine="(\d+)"[^}]*\} (\S+)', text, re.MULTILINE)
-    return {engine: float(count) for engine, count in found}
-
-
-def test_both_engine_cores_of_data_parallel_two_get_work(tiny: Path, tmp_path: Path) -> None:
-    options = EngineOptions(
-        str(tiny), "tiny", dtype="bfloat16", max_model_length=512, max_num_seqs=16, data_parallel_size=2, device="cpu"
-    )
-    server = Server(options, tmp_path / "engine.log")
-
-    async def go() -> dict[str, float]:
-        server.launch()
-        await server.ready()
-        return await tokens_by_engine(server, 24)
-
-    try:
-        counts = asyncio.run(go())
-    finally:
-        server.stop()
-    assert counts.keys() == {"0", "1"} and sum(counts.values()) == 24 * 16
-    assert min(counts.values()) >= 16
-
-
-def test_tensor_parallel_two_runs_a_sweep_to_its_scores(tiny: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "main.py", "--model", str(tiny), "--task", "demo_words", "--seed", "0", "--max_samples"]
-    command += ["4", "--max_new_tokens", "16", "--max_model_length", "512", "--max_num_seqs", "4", "--allow_broken"]
-    command += ["--device", "cpu", "--tensor_parallel_size", "2", "--output_dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+def test_two_adapters_answer_differently_from_one_engine_of_two_data_parallel_cores(tiny: Path, tmp_path: Path) -> None:
+    make_adapter(tmp_path / "weak", 4, 256, 0.0)
+    make_adapter(tmp_path / "strong", 20, 256, 0.5, seed=1)
+    command = [sys.executable, "main.py", "--model", f"tiny={tiny}", "--lora", f"weak={tmp_path / 'weak'}"]
+    command += [str(tmp_path / "strong"), "--task", "demo_arithmetic", "--max_samples", "8", "--use_chat_template"]
+    command += ["--temperature", "0", "--max_new_tokens", "128", "--max_model_length", "512", "--allow_broken"]
+    command += ["--device", "cpu", "--data_parallel_size", "2", "--output_dir", str(tmp_path)]
+    env = os.environ | {"VLLM_LOG_STATS_INTERVAL": "0.2"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    (manifest,) = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/experiment.json")]
-    assert manifest["status"] == "finished" and manifest["num_samples"] == 4
-    assert manifest["circumstances"]["tensor_parallel_size"] == 2
+    weak, strong = ({one.problem: one.text for folder in tmp_path.glob(f"tiny+{name}/*_seed0")
+                     for one in Journal(folder).read()} for name in ("weak", "strong"))  # fmt: skip
+    assert len(weak) == len(strong) == 8 and sum(weak[key] != strong[key] for key in weak) >= 2
+    manifests = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/experiment.json")]
+    assert [one["circumstances"]["data_parallel_size"] for one in manifests] == [2, 2]
+    (log,) = (tmp_path / "logs").glob("engine-*.log")
+    busy = re.findall(r"Engine (\d+): .*Running: [1-9]", log.read_text())
+    assert set(map(int, busy)) == {0, 1}
 
 
 def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_path: Path) -> None:

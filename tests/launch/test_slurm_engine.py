@@ -1,7 +1,8 @@
-"""Real vLLM on the test cluster: two tasks of one model side by side in one folder, and one model over two nodes."""
+"""Real vLLM on the test cluster: two tasks of one model side by side in one folder, each engine on two nodes."""
 
 import importlib.metadata
 import json
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.support.sweeps import until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.engine]
 
+AUDIT = str(ROOT / "tests" / "support" / "stubs" / "audit")
 SWEEP = {
     "PYTHON": sys.executable, "DEVICE": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1", "SLURM_CPUS": "2", "SLURM_TIME": "30",
     "SEEDS": "0 1", "TASKS": "demo_words", "MAX_NEW_TOKENS": "16", "MAX_MODEL_LENGTHS": "512",
@@ -32,25 +34,6 @@ def assert_finished(site: Site) -> None:
     assert all(one["status"] == "finished" and one["num_samples"] == 4 for one in manifests)
 
 
-def test_two_tasks_of_one_model_run_on_vllm_and_never_write_the_same_file(site: Site, tiny: Path):
-    site.env |= SWEEP | {"MODELS": f"tiny={tiny}", "SEEDS_PER_RUN": "1"}
-    site.env |= {
-        "PYTHONPATH": str(ROOT / "tests" / "support" / "stubs" / "audit"),
-        "WRITES": str(site.folder / "writes"),
-    }
-    assert "2 tasks in 1 job array" in site.slurm()
-    await_end(site, "1", "2")
-    assert_finished(site)
-    writers = defaultdict(set)
-    for line in (site.folder / "writes").read_text().splitlines():
-        task, path = line.split("\t")
-        if Path(path).is_relative_to(site.folder / "output") and Path(path).name != ".lock":  # one holds it at a time
-            writers[path].add(task)
-    assert {task for tasks in writers.values() for task in tasks} == {"1", "2"}
-    assert any(path.endswith("experiment.json") for path in writers)
-    assert not [path for path, tasks in writers.items() if len(tasks) > 1]
-
-
 def known_as_vllm(folder: Path) -> str:
     """A folder for PYTHONPATH in which the CPU build is called vllm, too: `vllm serve` asks for that name's version."""
     version = importlib.metadata.version("vllm-cpu") + "+cpu"
@@ -60,14 +43,24 @@ def known_as_vllm(folder: Path) -> str:
     return str(folder)
 
 
-def test_one_model_runs_over_two_nodes(site: Site, tiny: Path):
-    site.env |= SWEEP | {"MODELS": f"tiny={tiny}", "NODES": "2", "TENSOR_PARALLEL_SIZE": "2"}
+def test_two_tasks_of_one_model_each_on_two_nodes_never_write_the_same_file(site: Site, tiny: Path):
+    site.env |= SWEEP | {"MODELS": f"tiny={tiny}", "SEEDS_PER_RUN": "1", "NODES": "2", "TENSOR_PARALLEL_SIZE": "2"}
+    site.env |= {"WRITES": str(site.folder / "writes"), "PYTHONPATH": AUDIT}
     try:
         importlib.metadata.version("vllm")
     except importlib.metadata.PackageNotFoundError:
-        site.env |= {"PYTHONPATH": known_as_vllm(site.folder / "named")}
-    site.slurm()
-    await_end(site, "1")
+        site.env["PYTHONPATH"] += os.pathsep + known_as_vllm(site.folder / "named")
+    assert "2 tasks in 1 job array" in site.slurm()
+    await_end(site, "1", "2")
     assert_finished(site)
-    (log,) = site.folder.glob("output/logs/slurm/*/engine/1/*-others.log")
-    assert "rank 1 in world size 2" in log.read_text()
+    for task in ("1", "2"):
+        (log,) = site.folder.glob(f"output/logs/slurm/*/engine/{task}/*-others.log")
+        assert "rank 1 in world size 2" in log.read_text()
+    writers = defaultdict(set)
+    for line in (site.folder / "writes").read_text().splitlines():
+        task, path = line.split("\t")
+        if Path(path).is_relative_to(site.folder / "output") and Path(path).name != ".lock":  # one holds it at a time
+            writers[path].add(task)
+    assert {task for tasks in writers.values() for task in tasks} == {"1", "2"}
+    assert any(path.endswith("experiment.json") for path in writers)
+    assert not [path for path, tasks in writers.items() if len(tasks) > 1]

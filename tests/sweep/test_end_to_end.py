@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from evalsuite.store.journal import Journal
-from tests.support.adapters import make_adapter
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("demo_arithmetic", "demo_words")
@@ -124,17 +123,3 @@ def test_all_benchmarks_of_the_data_folder_pass_through_the_engine(shared: Path,
         ["aime24", "aime25", "amc23", "math_500", "minerva", "olympiadbench", "gsm8k"]
     )
     assert all(one["num_samples"] == 2 and one["status"] == "finished" for one in found.values())
-
-
-def test_two_adapters_answer_differently_from_one_engine(model: Path, tmp_path: Path) -> None:
-    make_adapter(tmp_path / "weak", 4, 576, 0.0)
-    make_adapter(tmp_path / "strong", 20, 576, 0.5, seed=1)
-    command = [sys.executable, "main.py", "--model", f"tiny={model}", "--lora", f"weak={tmp_path / 'weak'}"]
-    command += [str(tmp_path / "strong"), "--task", "demo_arithmetic", "--max_samples", "8", "--use_chat_template"]
-    command += ["--temperature", "0", "--max_new_tokens", "24", "--max_model_length", "512", "--allow_broken"]
-    result = subprocess.run([*command, "--output_dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    weak, strong = ({one.problem: one.text for folder in tmp_path.glob(f"tiny+{name}/*_seed0")
-                     for one in Journal(folder).read()} for name in ("weak", "strong"))  # fmt: skip
-    assert len(weak) == len(strong) == 8 and sum(weak[key] != strong[key] for key in weak) >= 2
-    assert len(list((tmp_path / "logs").glob("engine-*.log"))) == 1
