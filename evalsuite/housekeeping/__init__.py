@@ -1,1 +1,1 @@
-"""What lies in an output folder, what of it nothing rests on any more, and removing that."""
+"""Shows what an output folder contains, and deletes or compresses the files that no result needs any more."""

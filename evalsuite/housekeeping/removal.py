@@ -1,68 +1,73 @@
-"""Doing what the survey proposed, folder by folder, each looked at once more while its lock is held."""
+"""Deletes and compresses what the survey proposed, examining each folder again while its lock is held."""
 
 import shutil
 from pathlib import Path
 
 from evalsuite.errors import RunError
-from evalsuite.housekeeping.survey import AGAIN, ASIDE, COMPRESS, DELETE, Item, Survey, examine
+from evalsuite.housekeeping.survey import COMPRESS, DELETE, MOVED_ASIDE, REGENERABLE, Item, Survey, examine
 from evalsuite.store import stale
 from evalsuite.store.journal import Journal
 from evalsuite.store.locks import NAME, Locks
 
 
-def carry_out(found: Survey, actions: set[str]) -> tuple[list[Item], list[str]]:
-    """Do the items of these actions; returns what was done, and what was not and why.
+def chosen_actions(csv: bool) -> set[str]:
+    """The actions that `--yes` carries out; `csv` adds the deletion of CSV files."""
+    return {DELETE, COMPRESS, REGENERABLE} if csv else {DELETE, COMPRESS}
 
-    What changed since the survey is judged anew: a folder that somebody works on now is left alone.
+
+def apply(found: Survey, actions: set[str]) -> tuple[list[Item], list[str]]:
+    """Carry out the items that have one of `actions`; returns those done, and a line for each that failed.
+
+    A folder that has changed since the survey is judged anew, and left alone if a run is working on it now.
     """
     done: list[Item] = []
     failed: list[str] = []
     held = Locks()
     try:
-        for one in found.found:
+        for one in found.experiments:
             items = [item for item in one.items if item.action in actions]
-            if items and one.state == ASIDE:  # nobody takes its lock
-                _tried(items[0], found.root, done, failed)
+            if items and one.state == MOVED_ASIDE:  # no run ever takes the lock of such a folder
+                _try_item(items[0], found.root, done, failed)
             elif items:
                 _in_folder(one.path, actions, held, done, failed)
     finally:
         held.release_all()
     for item in found.loose:
         if item.action in actions:
-            _tried(item, found.root, done, failed)
+            _try_item(item, found.root, done, failed)
     return done, failed
 
 
 def _in_folder(folder: Path, actions: set[str], held: Locks, done: list[Item], failed: list[str]) -> None:
-    dead = (folder / NAME).exists()
+    had_dead_lock = (folder / NAME).exists()
     try:
         holder = held.acquire(folder)
     except RunError as error:
         failed.append(str(error))
         return
     if holder is not None:
-        failed.append(f"{folder}: held by {holder} now; left alone")
+        failed.append(f"{folder}: now in use by {holder}; left alone")
         return
     try:
-        now = examine(folder, held=True)
+        now = examine(folder, is_locked_by_us=True)
         for item in (item for item in now.items if item.action in actions) if now is not None else ():
             if item.path != folder / NAME:
-                _tried(item, folder, done, failed)
-            elif dead:
-                done.append(item)  # giving the lock back removes it
+                _try_item(item, folder, done, failed)
+            elif had_dead_lock:
+                done.append(item)  # we have taken this lock over; releasing it below removes the file
     finally:
         held.release(folder)
 
 
-def _tried(item: Item, top: Path, done: list[Item], failed: list[str]) -> None:
+def _try_item(item: Item, top: Path, done: list[Item], failed: list[str]) -> None:
     try:
-        _do(item, top)
+        _carry_out(item, top)
         done.append(item)
     except (OSError, RunError) as error:
         failed.append(f"{item.path}: {error}")
 
 
-def _do(item: Item, top: Path) -> None:
+def _carry_out(item: Item, top: Path) -> None:
     if item.action == COMPRESS:
         Journal(item.path.parent).pack()
     elif item.path.is_dir() and not item.path.is_symlink():
@@ -71,8 +76,3 @@ def _do(item: Item, top: Path) -> None:
         stale.remove_file(item.path, top)
         if item.path.exists():
             raise RunError("could not be removed; is the folder writable?")
-
-
-def actions(csv: bool) -> set[str]:
-    """What `--yes` does, and with `--csv` also does."""
-    return {DELETE, COMPRESS, AGAIN} if csv else {DELETE, COMPRESS}

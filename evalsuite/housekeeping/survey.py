@@ -1,6 +1,7 @@
-"""Looking through an output folder: the state of each experiment, and what could go without a result missing it.
+"""Surveys an output folder: the state of each experiment, and what can be deleted without any result needing it.
 
-Only our own experiments, two levels down, are judged; links are never followed, and nothing is changed.
+Only this suite's own experiments, two levels below the folder, are examined. Links are never followed, and nothing is
+changed.
 """
 
 import os
@@ -17,9 +18,9 @@ from evalsuite.errors import UserError
 from evalsuite.store import locks, manifest, stale
 from evalsuite.store.journal import LIVE, PACKED, parse
 
-FINISHED, INCOMPLETE, HALF, DAMAGED, BUSY = "finished", "incomplete", "half-done", "damaged", "in use"
-EMPTY, ASIDE = "no answer yet", "moved aside"
-DELETE, COMPRESS, AGAIN = "delete", "compress", "can be made again"
+FINISHED, INCOMPLETE, HALF_DONE, DAMAGED = "finished", "incomplete", "half-done", "damaged"
+IN_USE, EMPTY, MOVED_ASIDE = "in use", "no answer yet", "moved aside"
+DELETE, COMPRESS, REGENERABLE = "delete", "compress", "can be made again"
 
 OVERWRITTEN = "superseded: moved aside by --overwrite"
 REGRADED = "superseded: gradings from before --regrade"
@@ -35,7 +36,7 @@ _UNFINISHED = re.compile(r"\..+\.(json|csv|html|md|tex|index|zip|png|pdf|js|gz|z
 
 @dataclass(frozen=True)
 class Item:
-    """Something that could go: a file, a folder or (compress) a journal; `size` in bytes, of `files` files."""
+    """A file or folder that can be deleted, or a journal that can be compressed; `size` in bytes, of `files` files."""
 
     action: str
     kind: str
@@ -45,8 +46,11 @@ class Item:
 
 
 @dataclass
-class Found:
-    """An experiment's folder. `completions` is known of the half-done, also of a finished one that is growing."""
+class Experiment:
+    """An experiment's folder; `size` in bytes.
+
+    `completions` counts those in the journal of a half-done experiment, and those not graded yet of a finished one.
+    """
 
     path: Path
     state: str
@@ -57,78 +61,79 @@ class Found:
 
 @dataclass
 class Survey:
-    """All of an output folder; `loose` are items that belong to no experiment, `logs` the size of logs/ in bytes."""
+    """An output folder; `loose` holds the items that belong to no experiment, `logs` the size of logs/ in bytes."""
 
     root: Path
-    found: list[Found]
+    experiments: list[Experiment]
     loose: list[Item]
     logs: int
     duplicates: list[list[Path]] = field(default_factory=list)
 
     @property
     def items(self) -> list[Item]:
-        return [*(item for one in self.found for item in one.items), *self.loose]
+        return [*(item for one in self.experiments for item in one.items), *self.loose]
 
 
 def survey(root: Path) -> Survey:
-    """Look through an output folder. Raises UserError where there is nothing of ours."""
+    """Survey an output folder. Raises UserError if it holds no experiment of this suite."""
     if not root.is_dir():
-        raise UserError(f"{root} is no folder; give the OUTPUT_DIR of a run")
+        raise UserError(f"{root}: not a folder; give the OUTPUT_DIR of a run")
     models = [path for path in _folders(root) if path.name != "logs"]
-    found = [one for model in models for path in _folders(model) if (one := examine(path)) is not None]
-    if not found:
-        raise UserError(f"{root} holds no experiment of this suite; give the OUTPUT_DIR of a run")
-    loose = [item for folder in (root, *models) for item in _unfinished_files(folder)]
-    return Survey(root, found, loose, size_of(root / "logs")[0], _duplicates(found))
+    experiments = [one for model in models for path in _folders(model) if (one := examine(path)) is not None]
+    if not experiments:
+        raise UserError(f"{root}: no experiment of this suite in it; give the OUTPUT_DIR of a run")
+    loose = [item for folder in (root, *models) for item in _temporary_tables(folder)]
+    return Survey(root, experiments, loose, size_of(root / "logs")[0], _duplicates(experiments))
 
 
-def examine(folder: Path, held: bool = False) -> Found | None:
-    """One folder's state and what in it could go; None where it is no experiment of ours. `held`: its lock is ours."""
+def examine(folder: Path, is_locked_by_us: bool = False) -> Experiment | None:
+    """Return a folder's state and what in it can be deleted; None if it is not an experiment of this suite."""
     size = size_of(folder)
     if REPLACED.search(folder.name):
-        return Found(folder, ASIDE, size[0], items=[Item(DELETE, OVERWRITTEN, folder, *size)])
+        return Experiment(folder, MOVED_ASIDE, size[0], items=[Item(DELETE, OVERWRITTEN, folder, *size)])
     names = {entry.name for entry in os.scandir(folder)}
     if not names & {manifest.NAME, LIVE, PACKED} and not _OURS.search(folder.name):
         return None
-    if not held and locks.is_held(folder):
-        return Found(folder, BUSY, size[0])
+    if not is_locked_by_us and locks.is_held(folder):
+        return Experiment(folder, IN_USE, size[0])
     value = manifest.read(folder)
     if value is not None and _is_whole(folder, value):
         return _finished(folder, value, size[0])
     if manifest.NAME in names:
-        return Found(folder, DAMAGED, size[0], _completions(folder))
+        return Experiment(folder, DAMAGED, size[0], _completions(folder))
     if names & {LIVE, PACKED}:
-        return Found(folder, HALF, size[0], _completions(folder), [*_temporary(folder), *_dead_locks(folder)])
+        items = [*_temporary(folder), *_dead_locks(folder)]
+        return Experiment(folder, HALF_DONE, size[0], _completions(folder), items)
     if not {name for name in names if not name.startswith(locks.NAME)}:
-        return Found(folder, EMPTY, size[0], 0)
-    return Found(folder, DAMAGED, size[0])
+        return Experiment(folder, EMPTY, size[0], 0)
+    return Experiment(folder, DAMAGED, size[0])
 
 
 def _is_whole(folder: Path, value: dict[str, Any]) -> bool:
-    """Whether a manifest is one of ours and the files that it names are there."""
+    """Whether a manifest is valid and the files that it names exist."""
     named = [value.get(key) for key in stale.NAMED]
-    whole = value.get("status") in (FINISHED, INCOMPLETE) and isinstance(value.get("problems"), list)
-    return whole and all(isinstance(name, str) and (folder / name).is_file() for name in named)
+    is_valid = value.get("status") in (FINISHED, INCOMPLETE) and isinstance(value.get("problems"), list)
+    return is_valid and all(isinstance(name, str) and (folder / name).is_file() for name in named)
 
 
-def _finished(folder: Path, value: dict[str, Any], size: int) -> Found:
-    every = stale.gradings(value)
-    items = [_file(UNNAMED, path) for path in stale.unnamed(folder, every)]
+def _finished(folder: Path, value: dict[str, Any], size: int) -> Experiment:
+    gradings = stale.gradings(value)
+    items = [_file(UNNAMED, path) for path in stale.unnamed(folder, gradings)]
     orphans = {item.path for item in items}
-    older = [path for path in stale.unnamed(folder, every[:1]) if path not in orphans]
-    items += [_file(REGRADED, path) for path in older]
+    superseded = [path for path in stale.unnamed(folder, gradings[:1]) if path not in orphans]
+    items += [_file(REGRADED, path) for path in superseded]
     items += [*_temporary(folder), *_dead_locks(folder)]
-    gone = {item.path for item in items}
-    csvs = [path for path in folder.glob("details/**/details_*.csv") if path not in gone]
-    items += [_file(CSV, path, AGAIN) for path in csvs if path.with_suffix(".parquet").is_file()]
-    more = _beyond(folder / LIVE, set(value["problems"]))
-    if more == 0 and (folder / LIVE).is_file() and value.get("journal_file") == PACKED:
+    deleted = {item.path for item in items}
+    csvs = [path for path in folder.glob("details/**/details_*.csv") if path not in deleted]
+    items += [_file(CSV, path, REGENERABLE) for path in csvs if path.with_suffix(".parquet").is_file()]
+    ungraded = _count_ungraded(folder / LIVE, set(value["problems"]))
+    if ungraded == 0 and (folder / LIVE).is_file() and value.get("journal_file") == PACKED:
         items.append(_file(JOURNAL, folder / LIVE, COMPRESS))
-    return Found(folder, value["status"], size, more or None, items)
+    return Experiment(folder, value["status"], size, ungraded or None, items)
 
 
-def _beyond(live: Path, graded: set[str]) -> int:
-    """Completions in a live journal that the manifest knows nothing of: the experiment is growing."""
+def _count_ungraded(live: Path, graded: set[str]) -> int:
+    """The problems answered in a live journal that are not in the manifest: the experiment is being extended."""
     try:
         with live.open("rb") as stream:
             return len({one.problem for line in stream if (one := parse(line)) is not None} - graded)
@@ -148,31 +153,31 @@ def _temporary(folder: Path) -> Iterator[Item]:
 
 
 def _dead_locks(folder: Path) -> Iterator[Item]:
-    """The lock itself, which nobody living holds, and what its takers left; a new one may be somebody's at work."""
+    """The lock file itself and the leftovers of attempts to take it over; recent ones may belong to a live process."""
     for path in folder.glob(f"{locks.NAME}*"):
         if path.name == locks.NAME or _age(path) > locks.DOUBT_SECONDS:
             yield _file(LOCK, path)
 
 
-def _unfinished_files(folder: Path) -> Iterator[Item]:
-    """Temporary files of tables and reports, in the folder itself."""
+def _temporary_tables(folder: Path) -> Iterator[Item]:
+    """Temporary files of tables and reports, directly in a folder."""
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) and path.is_file() and _age(path) > locks.DOUBT_SECONDS:
             yield _file(TORN, path)
 
 
 def _age(path: Path) -> float:
-    """Seconds since a file was written; none where it is gone."""
+    """Seconds since a file was written; 0 if it does not exist any more."""
     try:
         return time.time() - path.lstat().st_mtime
     except OSError:
         return 0.0
 
 
-def _duplicates(found: list[Found]) -> list[list[Path]]:
-    """Folders of one model that hold the same experiment."""
+def _duplicates(experiments: list[Experiment]) -> list[list[Path]]:
+    """Groups of folders of one model that hold the same experiment."""
     groups: dict[tuple[Path, str], list[Path]] = {}
-    for one in found:
+    for one in experiments:
         if one.state in (FINISHED, INCOMPLETE):
             fingerprint = str((manifest.read(one.path) or {}).get("fingerprint"))
             groups.setdefault((one.path.parent, fingerprint), []).append(one.path)
@@ -188,6 +193,6 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def size_of(folder: Path) -> tuple[int, int]:
-    """Bytes and number of files below a folder; links count for themselves."""
-    sizes = [os.lstat(os.path.join(place, name)).st_size for place, _, names in os.walk(folder) for name in names]
+    """The total size in bytes and the number of all files below a folder; a link counts with its own size."""
+    sizes = [os.lstat(os.path.join(inner, name)).st_size for inner, _, names in os.walk(folder) for name in names]
     return sum(sizes), len(sizes)

@@ -1,10 +1,12 @@
-"""House-keeping removes what nothing rests on, and only that: results stay byte for byte, half-done work goes on."""
+"""Housekeeping deletes only what no result needs: results stay the same byte for byte, half-done work can continue."""
 
 import hashlib
 import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from evalsuite.housekeeping.__main__ import main
 from evalsuite.housekeeping.survey import survey
 from evalsuite.store.journal import Completion, Journal
 from evalsuite.store.locks import Locks
+from tests.conftest import ROOT
 from tests.support import tree_maker
 from tests.support.calls import Calls
 
@@ -24,7 +27,7 @@ OLD = time.time() - 100_000
 
 
 def old(path: Path, text: str = "torn") -> Path:
-    """A file of two days ago."""
+    """Write a file and set its time to more than a day ago."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (OLD, OLD))
@@ -55,7 +58,7 @@ def finished(root: Path, model: str, seed: int, **changes) -> Path:
 
 
 def superseded(folder: Path) -> list[Path]:
-    """An older grading, as the manifest's history names it."""
+    """Add an older grading to the manifest's history; returns its files."""
     path = folder / "experiment.json"
     value = json.loads(path.read_text())
     parts = {
@@ -68,7 +71,7 @@ def superseded(folder: Path) -> list[Path]:
 
 
 def orphaned(folder: Path) -> list[Path]:
-    """What killed gradings leave: results without a manifest that names them, temporary files, a dead lock."""
+    """Create what killed gradings leave: results that no manifest names, temporary files, a dead lock."""
     names = ("results/tiny/results_2021.json", "details/tiny/2021/details_a_2021.parquet")
     torn = (".experiment.json.abcd1234", ".completions.jsonl.zst.new", "details/x/.details_a.parquet.new")
     return [old(folder / name) for name in (*names, *torn)] + [
@@ -104,14 +107,14 @@ def half_done(root: Path, model: str, seed: int) -> Path:
 
 
 def growing(root: Path, model: str, seed: int) -> Path:
-    """Finished on six problems, and three of more asked since: the manifest does not know them."""
+    """Finished on six problems, with three more completions since, which the manifest does not know."""
     folder = finished(root, model, seed)
     journal(folder, answers(3, 6), packed=False)
     return folder
 
 
 def empty(root: Path, model: str, seed: int) -> Path:
-    """Begun and killed before the first answer: the analysis counts it as under way."""
+    """Killed before the first answer: the analysis counts it as unfinished."""
     folder = root / model / f"aime24_temp0.6-topp0.95-max100-1a2b3c4d_seed{seed}"
     old(folder / ".lock", DEAD)
     return folder
@@ -125,7 +128,7 @@ def damaged(root: Path, model: str, seed: int) -> Path:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Every file's hash, every empty folder and link, by path."""
+    """The hash of every file, and every empty folder, by path."""
     found = {}
     for place, folders, names in os.walk(root):
         found |= {f"{place}/{name}": hashlib.sha256(Path(place, name).read_bytes()).hexdigest() for name in names}
@@ -134,7 +137,7 @@ def contents(root: Path) -> dict[str, str]:
 
 
 def analysis(root: Path, copy: Path) -> dict[str, str]:
-    """What both passes write, from a copy of the tree."""
+    """What both analysis passes write, from a copy of the tree."""
     shutil.copytree(root, copy / root.name, symlinks=True)
     read_tree(copy / root.name)
     assert analyze_summary.main([str(copy / root.name), "--bootstrap", "100"]) == 0
@@ -144,12 +147,12 @@ def analysis(root: Path, copy: Path) -> dict[str, str]:
 
 
 def removed(paths: list[Path]) -> set[Path]:
-    """Which of these are no longer there."""
+    """Those of the paths that no longer exist."""
     return {path for path in paths if not os.path.lexists(path)}
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_in_random_trees_only_what_nothing_rests_on_goes_and_every_result_stays(tmp_path, seed, capsys):
+def test_in_random_trees_only_unneeded_files_go_and_every_result_stays(tmp_path, seed, capsys):
     choose, root = random.Random(seed), tmp_path / "output"
     gone: list[Path] = []
     for number in range(choose.randint(2, 5)):
@@ -164,7 +167,7 @@ def test_in_random_trees_only_what_nothing_rests_on_goes_and_every_result_stays(
     old(root / "tiny" / "notes.txt"), old(root / "lighteval" / "results" / "x" / "results_a.json")
     before, scores = contents(root), analysis(root, tmp_path / "before")
     journals = {path.parent: list(Journal(path.parent).read()) for path in root.glob("*/*_seed*/completions*")}
-    assert main([str(root)]) == 0 and contents(root) == before  # looking changes nothing
+    assert main([str(root)]) == 0 and contents(root) == before  # without --yes nothing changes
     assert main([str(root), "--yes"]) == 0
     assert removed(gone) == set(gone)
     after = contents(root)
@@ -180,7 +183,7 @@ def test_in_random_trees_only_what_nothing_rests_on_goes_and_every_result_stays(
     capsys.readouterr()
 
 
-def test_the_tables_name_states_and_kinds_within_80_columns(tmp_path, capsys):
+def test_the_tables_list_states_and_kinds_within_80_columns(tmp_path, capsys):
     for kind in REMOVABLE:
         kind(finished(tmp_path, "tiny", 0) if not (tmp_path / "tiny").exists() else next(tmp_path.glob("tiny/*_seed0")))
     half_done(tmp_path, "tiny", 8), growing(tmp_path, "tiny", 9), damaged(tmp_path, "tiny", 7)
@@ -190,7 +193,7 @@ def test_the_tables_name_states_and_kinds_within_80_columns(tmp_path, capsys):
     assert max(map(len, out.splitlines())) <= 80
     for words in (
         "half-done               1",
-        "3 completions more than are graded",
+        "3 completions not graded yet",
         "damaged                 1",
         "no answer yet           1",
         "moved aside by --overwrite",
@@ -204,7 +207,15 @@ def test_the_tables_name_states_and_kinds_within_80_columns(tmp_path, capsys):
         assert words in out, words
 
 
-def test_json_says_all_paths_and_what_was_done(tmp_path, capsys):
+def test_the_tables_are_printed_by_the_module_as_a_command(tmp_path):
+    moved_aside(finished(tmp_path, "tiny", 0))
+    command = [sys.executable, "-m", "evalsuite.housekeeping", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "moved aside by --overwrite" in done.stdout and "Nothing was changed" in done.stdout
+
+
+def test_json_lists_all_paths_and_what_was_done(tmp_path, capsys):
     aside = moved_aside(finished(tmp_path, "tiny", 0))[0]
     assert main([str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -216,14 +227,14 @@ def test_json_says_all_paths_and_what_was_done(tmp_path, capsys):
     assert done == {"superseded: moved aside by --overwrite": True, "CSV files of details": False}
 
 
-def test_csvs_go_only_when_asked_for_and_their_parquet_stays(tmp_path, capsys):
+def test_csvs_are_deleted_only_with_the_flag_and_their_parquet_files_stay(tmp_path, capsys):
     folder = finished(tmp_path, "tiny", 0)
     assert main([str(tmp_path), "--yes"]) == 0 and list(folder.glob("details/**/*.csv"))
     assert main([str(tmp_path), "--yes", "--csv"]) == 0
     assert not list(folder.glob("details/**/*.csv")) and list(folder.glob("details/**/*.parquet"))
 
 
-def test_what_a_living_process_works_on_is_left_alone(tmp_path, capsys):
+def test_an_experiment_locked_by_a_live_process_is_left_alone(tmp_path, capsys):
     folder, other = finished(tmp_path, "tiny", 0), finished(tmp_path, "tiny", 1)
     for one in (folder, other):
         superseded(one), unpacked(one)
@@ -250,22 +261,22 @@ def test_links_are_never_followed(tmp_path, capsys):
     assert main([str(root), "--yes", "--csv"]) == 0 and contents(elsewhere) == before
 
 
-def test_two_folders_of_one_experiment_are_named_and_both_stay(tmp_path, capsys):
+def test_two_folders_of_one_experiment_are_reported_and_both_stay(tmp_path, capsys):
     folder = finished(tmp_path, "tiny", 0)
     shutil.copytree(folder, folder.with_name("copy of it_seed0"))
     before = contents(tmp_path)
     assert main([str(tmp_path), "--yes"]) == 0 and contents(tmp_path) == before
-    assert "1 experiments lie in several folders" in capsys.readouterr().out
+    assert "1 experiment is in several folders" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["nowhere", "foreign"])
-def test_a_folder_that_is_not_ours_is_refused_in_one_line(tmp_path, capsys, name):
+def test_a_folder_without_our_experiments_is_refused_in_one_line(tmp_path, capsys, name):
     old(tmp_path / "foreign" / "photos" / "2020" / "a.jpg")
     assert main([str(tmp_path / name), "--yes"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1 and (tmp_path / "foreign/photos/2020/a.jpg").exists()
 
 
-def test_a_half_done_experiment_goes_on_afterwards_with_nothing_asked_again(fake_server: Calls, capsys) -> None:
+def test_a_half_done_experiment_continues_afterwards_without_repeated_requests(fake_server: Calls, capsys) -> None:
     output = fake_server.folder / "half"
     assert fake_server.asked("half", "--seed", "0-1")[0].code == 0
     (folder,) = output.glob("*/*_seed1")
