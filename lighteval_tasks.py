@@ -1,21 +1,22 @@
-"""The task table: one row a task. Add yours here, or in a file of your own given as --custom_tasks_directory.
+"""The task table: one row per task. Add a task here, or in a file of your own that --custom_tasks_directory points to.
 
     from evalsuite.tasks.table import Task
     TASKS = [Task("my_task", kind="expr", template="MATH_QUERY_TEMPLATE", file="my_task.jsonl")]
 
-Problems come from --data_dir where it holds the task, else from the hub. A local file has the columns `problem` and
-`answer`; `columns` names what a data set on the hub calls them. docs/tasks.md explains every field.
-Importing this file imports nothing heavy; lighteval's TASKS_TABLE is made when somebody asks for it.
+Problems are read from --data_dir if it has a file for the task, otherwise from the Hugging Face Hub. A local file has
+the columns `problem` and `answer`; `columns` lists the names that the data set on the hub uses for them.
+docs/tasks.md explains every field. Importing this file imports nothing heavy: lighteval's TASKS_TABLE is only built
+when lighteval asks for it.
 """
 
 from evalsuite.tasks.table import Task
 
 MATH = "MATH_QUERY_TEMPLATE"
 NUMBER = "GRADE_SCHOOL_QUERY_TEMPLATE"
-SHORT = "SHORT_QUERY_TEMPLATE"  # a tiny model is confused by every further word
+SHORT = "SHORT_QUERY_TEMPLATE"  # longer instructions confuse a tiny model
 
 TASKS = [
-    # Competitions: the answer is an integer, so there is nothing to argue about. 30 problems: use many seeds.
+    # Competitions whose answers are integers, so grading is unambiguous. With only 30 problems, use many seeds.
     Task(
         "aime24",
         kind="expr",
@@ -28,7 +29,7 @@ TASKS = [
     Task(
         "aime25", kind="expr", template=MATH, repo="yentinglin/aime_2025", split="train", size=30, expected_tokens=13000
     ),
-    # AI-MO's 40 of the 50 problems, those with an integer answer; answers are floats in the data.
+    # The 40 of AMC 2023's 50 problems that AI-MO kept: those with an integer answer. The data stores answers as floats.
     Task(
         "amc23",
         kind="expr",
@@ -47,7 +48,8 @@ TASKS = [
         size=500,
         expected_tokens=4000,
     ),
-    # Minerva's OCWCourses. Golds are rounded; 1 % is the threshold that its authors give (arXiv:2206.14858, appendix).
+    # OCWCourses, from the Minerva paper. Reference answers are rounded; its authors accept an error of 1%
+    # (arXiv:2206.14858, appendix).
     Task(
         "minerva",
         kind="latex",
@@ -58,7 +60,7 @@ TASKS = [
         tolerance=0.01,
         expected_tokens=5000,
     ),
-    # Open-ended, text only, mathematics in English. One problem has a tolerance of its own (absolute, `error`).
+    # The open-ended, text-only mathematics problems in English. One of them has its own absolute tolerance (`error`).
     Task(
         "olympiadbench",
         kind="latex",
@@ -72,7 +74,7 @@ TASKS = [
         unit_column="unit",
         expected_tokens=8000,
     ),
-    # Behind terms of use: accept them on the data set's page, then set HF_TOKEN.
+    # Gated: accept the terms of use on the data set's page, then set HF_TOKEN.
     Task(
         "gpqa:diamond",
         kind="mcq",
@@ -102,14 +104,14 @@ TASKS = [
         fewshot_split="train",
         expected_tokens=900,
     ),
-    # Our own, easy enough for a model of 135 million parameters: for trying the suite, not for ranking models.
+    # Our own problems, easy enough for a model of 135 million parameters: for trying the suite, not for ranking models.
     Task("demo_arithmetic", kind="expr", template=SHORT, file="data/demo_arithmetic.jsonl", expected_tokens=45),
     Task("demo_words", kind="expr", template=SHORT, file="data/demo_words.jsonl", expected_tokens=45),
 ]
 
 
 def __getattr__(name: str):
-    if name == "TASKS_TABLE":  # what lighteval's own Registry looks for
+    if name == "TASKS_TABLE":  # the name that lighteval's own Registry looks for
         from evalsuite.tasks.registry import tasks_table
 
         return tasks_table(__file__)

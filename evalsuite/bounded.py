@@ -1,12 +1,12 @@
-"""Calls bounded in time and memory: hostile input may cost the child its life, never the caller.
+"""Function calls with limits on time and memory: hostile input can kill the child process, never the caller.
 
     with Bounded(verify, seconds=10, memory_bytes=1 << 30) as bounded:
         verdict = bounded("12", response, "latex")
 
-The caller forks a keeper, the keeper forks a worker, and the worker answers calls one by one over a socket. The
-keeper sleeps until the caller tells it to leave or dies, and then kills the worker and whatever that started: as
-their subreaper it sees them all. So nothing outlives the caller.
-Linux only. Create it in a process with one thread: a fork copies one thread and every held lock.
+The caller forks a keeper, the keeper forks a worker, and the worker answers calls one by one over a socket. The keeper
+sleeps until the caller tells it to exit, or dies. It then kills the worker and everything that the worker started: as
+their subreaper it finds them all. So nothing outlives the caller.
+Linux only. Create a Bounded in a process with one thread: a fork copies only one thread, but every lock that is held.
 """
 
 import contextlib
@@ -23,15 +23,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_libc = ctypes.CDLL(None, use_errno=True)  # loaded here: dlopen after a fork could wait for a lock for ever
+_libc = ctypes.CDLL(None, use_errno=True)  # loaded here, because dlopen after a fork may deadlock
 
 
 class BoundedError(Exception):
-    """A bounded call gave no result of its own."""
+    """A bounded call ended without a result."""
 
 
 class BoundedTimeout(BoundedError):
-    """The call took longer than it may. `starved`: mostly because others had the processor, or it slept."""
+    """The call exceeded its time limit. `starved` means that it got little CPU time: other processes had the CPU, or it
+    slept."""
 
     def __init__(self, message: str, starved: bool = False) -> None:
         super().__init__(message)
@@ -39,7 +40,7 @@ class BoundedTimeout(BoundedError):
 
 
 class BoundedMemory(BoundedError):
-    """The call asked for more memory than it may."""
+    """The call exceeded its memory limit."""
 
 
 class BoundedCrash(BoundedError):
@@ -47,20 +48,21 @@ class BoundedCrash(BoundedError):
 
 
 class Bounded:
-    """Call `function` in a child process, at most `seconds` and `memory_bytes` above the caller's own size a call.
+    """Call `function` in a child process. Each call may take `seconds`; the child may use `memory_bytes` more address
+    space than the caller has when the child starts.
 
     Arguments, results and exceptions are pickled; the function itself is inherited by fork, so any callable will do.
-    An exception of the function is raised here as itself. After a timeout, too much memory or a crash the child
-    and all its descendants are gone when the error is raised; the next call starts another.
+    An exception of the function is raised here unchanged. When a timeout, a memory error or a crash is raised, the
+    child and all its descendants are gone; the next call starts a new child.
     """
 
     def __init__(self, function: Callable[..., Any], seconds: float = 10.0, memory_bytes: int = 1 << 30):
         self.function, self.seconds, self.memory_bytes = function, seconds, memory_bytes
-        self._keeper = 0
-        self._spent = 0.0
-        self.deadline = 0.0
-        self._control = -1  # a byte on it, or its end, tells the keeper to kill and leave
-        self.channel: Connection | None = None  # readable when a result is there
+        self.deadline = 0.0  # of the call under way, on the monotonic clock
+        self.channel: Connection | None = None  # readable when a result has arrived
+        self._keeper = 0  # process ID
+        self._cpu_before = 0.0  # CPU seconds that the worker had used before the call under way
+        self._control = -1  # a byte written here, or closing it, tells the keeper to kill everything and exit
 
     def __enter__(self) -> "Bounded":
         return self
@@ -69,42 +71,42 @@ class Bounded:
         self.close()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return `function(*args, **kwargs)`. Raises what it raises, or BoundedTimeout, BoundedMemory, BoundedCrash."""
+        """Return `function(*args, **kwargs)`. Raises what it raises, BoundedTimeout, BoundedMemory or BoundedCrash."""
         self.submit(*args, **kwargs)
         return self.result()
 
     def submit(self, *args: Any, **kwargs: Any) -> None:
-        """Start a call; `result` waits for it. One at a time."""
+        """Start a call; `result` waits for it. Only one call may be under way."""
         message = pickle.dumps((args, kwargs), pickle.HIGHEST_PROTOCOL)
         if self.channel is None:
             self._start()
-        self._spent = _processor_seconds(self._keeper)
+        self._cpu_before = _cpu_seconds(self._keeper)
         self.deadline = time.monotonic() + self.seconds
-        with contextlib.suppress(ConnectionError):  # the child is gone: `result` says so
+        with contextlib.suppress(ConnectionError):  # the child is gone; `result` raises BoundedCrash
             self.channel.send_bytes(message)
 
     def result(self) -> Any:
-        """The outcome of the call that was submitted, as `__call__` gives it."""
+        """Wait for the submitted call; return or raise what `__call__` would."""
         try:
             if not self.channel.poll(max(0.0, self.deadline - time.monotonic())):
-                starved = _processor_seconds(self._keeper) - self._spent < self.seconds / 4
+                starved = _cpu_seconds(self._keeper) - self._cpu_before < self.seconds / 4
                 self.close()
                 raise BoundedTimeout(f"no result within {self.seconds:g} s", starved)
             outcome, value = pickle.loads(self.channel.recv_bytes())
         except (EOFError, ConnectionError):
             raise BoundedCrash(f"the child ended without a result ({_ending(self.close())})") from None
-        except BaseException:  # KeyboardInterrupt included: an answer still to come must not be taken for the next one
+        except BaseException:  # KeyboardInterrupt too: a late result must not be taken for that of the next call
             self.close()
             raise
         return self._unwrap(outcome, value)
 
     def close(self) -> int:
-        """End the child and its descendants, if any, and return the worker's exit status as `os.waitpid` gives it."""
+        """End the child and its descendants, if any; returns the keeper's exit code, which `_ending` explains."""
         if self.channel is None:
             return 0
         channel, self.channel = self.channel, None
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._control, b"x")  # not only closed: a process forked since may hold a copy
+            os.write(self._control, b"x")  # closing is not enough: a process forked since then may hold a copy
         os.close(self._control)
         channel.close()
         _, status = os.waitpid(self._keeper, 0)
@@ -117,7 +119,7 @@ class Bounded:
             raise value
         self.close()
         if outcome == "memory":
-            raise BoundedMemory(f"asked for more than {self.memory_bytes} bytes")
+            raise BoundedMemory(f"needs more than {self.memory_bytes} bytes")
         raise BoundedCrash(value)
 
     def _start(self) -> None:
@@ -136,19 +138,11 @@ class Bounded:
         self._keeper, self._control, self.channel = keeper, control, ours
 
 
-class _CallerGone(BaseException):
-    """The signal that a parent's death sends."""
-
-
-def _caller_gone(*_: object) -> NoReturn:
-    raise _CallerGone
-
-
 def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> NoReturn:
-    """The keeper: fork the worker, sleep until told to leave, kill all descendants, exit as the worker did."""
+    """The keeper: fork the worker, sleep until told to exit, kill all descendants, exit with the worker's code."""
     status = 255
     try:
-        os.setsid()  # out of reach of the terminal's Ctrl-C: the caller decides
+        os.setsid()  # a Ctrl-C in the terminal must reach only the caller, which decides what to do
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for name in (signal.SIGINT, signal.SIGALRM, signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
@@ -157,14 +151,22 @@ def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> N
             os.close(watched)
             _work(bounded, channel)
         channel.close()
-        _sleep(caller, watched)
+        _wait_for_caller(caller, watched)
         status = _kill_descendants(worker)
     finally:
         os._exit(status & 255)
 
 
-def _sleep(caller: int, watched: int) -> None:
-    """Until a byte comes, the pipe ends, or the caller is dead."""
+class _CallerGone(BaseException):
+    """Raised when the kernel signals that the caller has died."""
+
+
+def _caller_gone(*_: object) -> NoReturn:
+    raise _CallerGone
+
+
+def _wait_for_caller(caller: int, watched: int) -> None:
+    """Return when a byte arrives on the pipe, the pipe is closed, or the caller is dead."""
     with contextlib.suppress(_CallerGone):
         signal.signal(signal.SIGTERM, _caller_gone)
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -174,9 +176,9 @@ def _sleep(caller: int, watched: int) -> None:
 
 
 def _work(bounded: Bounded, channel: Connection) -> NoReturn:
-    """The worker: answer calls until the channel closes."""
+    """The worker: answer calls until the channel is closed."""
     try:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # should the keeper itself be killed
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # in case the keeper itself is killed
         limit = _address_space() + bounded.memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -199,7 +201,7 @@ def _answer(function: Callable[..., Any], message: bytes) -> bytes:
 
 
 def _pickled_error(error: Exception) -> bytes:
-    """The exception, if it survives a round trip; else what it said."""
+    """The exception if it survives pickling and unpickling; otherwise a crash with its message."""
     try:
         data = pickle.dumps(("error", error))
         pickle.loads(data)
@@ -209,7 +211,7 @@ def _pickled_error(error: Exception) -> bytes:
 
 
 def _kill_descendants(worker: int) -> int:
-    """Kill all children until none is left; orphans of those killed become ours. Returns the worker's exit code."""
+    """Kill children until none is left; a killed child's own children become ours. Returns the worker's exit code."""
     code = 0
     while True:
         for pid in _children():
@@ -228,8 +230,8 @@ def _children(pid: int | None = None) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _processor_seconds(keeper: int) -> float:
-    """Processor time that the keeper's worker has used so far; 0 where it is gone."""
+def _cpu_seconds(keeper: int) -> float:
+    """CPU seconds that the keeper's worker has used so far; 0 if it is gone."""
     try:
         fields = Path(f"/proc/{_children(keeper)[0]}/stat").read_text().rpartition(")")[2].split()
     except (OSError, IndexError):
@@ -238,12 +240,12 @@ def _processor_seconds(keeper: int) -> float:
 
 
 def _address_space() -> int:
-    """Bytes of address space this process has now; RLIMIT_AS counts them all."""
+    """The address space of this process in bytes, which is what RLIMIT_AS limits."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _ending(code: int) -> str:
-    """An exit code in words; the keeper passes a signal on as 256 minus its number."""
+    """The keeper's exit code in words: the worker's own, or 256 minus the number of the signal that killed it."""
     if code > 128:
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(256 - code).name}"
@@ -252,10 +254,10 @@ def _ending(code: int) -> str:
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block when it takes longer; SIGALRM is what it was before, afterwards."""
+    """Raise TimeoutError if the block takes longer than `seconds`. The handler of SIGALRM is restored afterwards."""
 
     def on_alarm(number: int, frame: Any) -> None:
-        raise TimeoutError(f"no end after {seconds:.0f} s")
+        raise TimeoutError(f"not finished after {seconds:.0f} s")
 
     before = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)

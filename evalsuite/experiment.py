@@ -1,4 +1,4 @@
-"""What an experiment is: a task, a seed and a configuration of a model, and the names and hashes that follow."""
+"""An experiment is one task, one seed and one configuration of a model; names, hashes and seeds follow from these."""
 
 import hashlib
 import json
@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SEED_BITS = 31  # hosted servers refuse larger seeds
+_STEP = re.compile(r"(.+)@([0-9]{1,18})", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything but the seed that is meant to change a result. Its hash names the folder, so nothing may be left out.
+    """Everything except the seed that is meant to change a result. Its hash is part of the folder's name, so a setting
+    left out here would let two different configurations share a folder.
 
     Lengths are in tokens. `weights`, `chat_template_hash` and `data_hash` are content hashes or hub commits;
-    `prompt_template` is the template's text itself. `engine_args` holds only those that alter the model's answers.
+    `prompt_template` is the text of the template. `engine_args` holds only arguments that alter the model's answers.
     """
 
     weights: str
@@ -50,14 +52,14 @@ class Configuration:
 
     @property
     def config_id(self) -> str:
-        """Readable, and ending in eight hex digits that hash every field."""
+        """The main settings in readable form, then eight hex digits of a hash over every field."""
         shown = f"temp{self.temperature:g}-topp{self.top_p:g}-max{self.max_new_tokens}"
         return f"{shown}-{digest(self.as_json())[:8]}"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One task x one seed x one configuration of one model; one folder."""
+    """One task x one seed x one configuration of one model. Each experiment has its own folder."""
 
     model: str
     task: str
@@ -71,18 +73,18 @@ class Experiment:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that can change the result, the seed included; 64 hex digits."""
+        """Hash of everything that can change the result, including the seed; 64 hex digits."""
         return digest({"task": self.task, "seed": self.seed, "configuration": self.configuration.as_json()})
 
 
 def digest(value: Any) -> str:
-    """sha256 of a value's canonical JSON, in hex."""
+    """The SHA-256 of a value's canonical JSON; 64 hex digits."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def path_part(name: str) -> str:
-    """A task's or model's name as one part of a path.
+    """The name of a task or model as a single path component.
 
     >>> path_part("gpqa:diamond"), path_part("Qwen/Qwen3-8B")
     ('gpqa-diamond', 'Qwen_Qwen3-8B')
@@ -91,9 +93,9 @@ def path_part(name: str) -> str:
 
 
 def request_seed(seed: int, task: str, problem: str, sample: int = 0) -> int:
-    """The seed one request carries: the first 31 bits of sha256("<seed>/<task>/<problem>/<sample>").
+    """The seed of one request: the first 31 bits of sha256("<seed>/<task>/<problem>/<sample>").
 
-    Every problem gets a random stream of its own, and neighbouring experiment seeds share none.
+    So every problem has its own random stream, and neighbouring experiment seeds share none.
 
     >>> request_seed(0, "aime24", "00ff") != request_seed(1, "aime24", "00ff")
     True
@@ -102,20 +104,17 @@ def request_seed(seed: int, task: str, problem: str, sample: int = 0) -> int:
     return int.from_bytes(hashlib.sha256(words).digest()[:4]) >> (32 - SEED_BITS)
 
 
-_NAME = re.compile(r"(.+)@([0-9]{1,18})", re.DOTALL)
-
-
 def split_step(name: str) -> tuple[str | None, int | None]:
-    """The series and the step that a model's name says, both None where it says none.
+    """The series and the step in the name of a checkpoint; both are None for any other name.
 
     >>> split_step("run7@400"), split_step("run7")
     (('run7', 400), (None, None))
     """
-    found = _NAME.fullmatch(name)
+    found = _STEP.fullmatch(name)
     return (found[1], int(found[2])) if found else (None, None)
 
 
 def facts(name: str) -> dict[str, Any]:
-    """The same as a manifest keeps it: `series` and `step`."""
+    """`split_step` in the form that a manifest stores: a dict of `series` and `step`."""
     series, step = split_step(name)
     return {"series": series, "step": step}

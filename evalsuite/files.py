@@ -1,4 +1,4 @@
-"""Reading and writing files that other programs depend on: whole or not at all."""
+"""Read and write files that other programs depend on, so that a reader sees a whole file or none; print text safely."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from typing import IO, Any
 from evalsuite.errors import RunError
 
 ROOT = Path(__file__).resolve().parent.parent  # the suite's own folder: scripts, prompts.json, data/
+# Control characters (all but tab and line feed), bidirectional marks and overrides, and lone surrogates.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -20,8 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 def replacing(path: str | Path, mode: str = "w", sync: bool = True) -> Iterator[IO]:
     """Open a temporary file beside `path` for writing; rename it to `path` when the block ends without an error.
 
-    `sync=False` is for what can be made again: it does not wait for the disk, which may take seconds a file.
-    Raises RunError, naming the file and the cause, when the folder or the disk refuses.
+    `sync=False` skips the fsync, which may take seconds per file; use it for files that can be made again.
+    Raises RunError, with the path and the cause, when the folder or the file cannot be written.
     """
     path = Path(path)
     temporary = None
@@ -39,7 +40,7 @@ def replacing(path: str | Path, mode: str = "w", sync: bool = True) -> Iterator[
         temporary = None
     except OSError as error:
         raise RunError(
-            f"cannot write {path}: {error.strerror or error}; free the disk or choose another folder"
+            f"cannot write {path}: {error.strerror or error}; free some disk space or choose another folder"
         ) from error
     finally:
         if temporary is not None:
@@ -48,23 +49,24 @@ def replacing(path: str | Path, mode: str = "w", sync: bool = True) -> Iterator[
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write text (UTF-8; lone surrogates escaped) under a temporary name, then rename."""
+    """Write text as UTF-8 (lone surrogates are escaped), under a temporary name that is then renamed to `path`."""
     with replacing(path) as stream:
         stream.write(text)
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON under a temporary name, then rename. NaN is not JSON: it raises ValueError."""
+    """Write JSON the same way. Raises ValueError for NaN and infinities, which are not JSON."""
     write_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON; raises OSError or ValueError (bad JSON, bad UTF-8), which the caller reports with the path."""
+    """Read JSON. Raises OSError or ValueError (bad JSON, bad UTF-8), which the caller reports with the path."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print at once. A screen that went away, or a log on a full disk, does not end a run of days."""
+    """Print and flush. If the output fails (terminal closed, log on a full disk), later output is discarded: that must
+    not end a run that takes days."""
     try:
         print(text, end=end, flush=True)
     except OSError:
@@ -72,7 +74,7 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def sync(path: str | Path) -> None:
-    """Force a file, or a folder's list of names, onto the disk. Raises OSError where the disk refuses."""
+    """Force a file, or a folder's list of entries, onto the disk. Raises OSError if that fails."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -81,7 +83,8 @@ def sync(path: str | Path) -> None:
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """Text that is safe on a terminal: no control characters, no bidirectional overrides, at most `limit` long.
+    """Text that is safe to print on a terminal: at most `limit` characters, with control characters and bidirectional
+    overrides escaped.
 
     >>> printable("a\\x1b[31mb")
     'a\\\\x1b[31mb'

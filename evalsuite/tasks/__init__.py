@@ -1,1 +1,1 @@
-"""What is asked: the task table, its data, its prompts, and how lighteval is told about them."""
+"""Tasks: the task table, the problems, the prompts, the metrics, and how all of them get into lighteval."""

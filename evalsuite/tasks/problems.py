@@ -1,4 +1,4 @@
-"""Which problems: a hash that names each across runs, and the choice of some of them."""
+"""The hash that identifies a problem in every run, and the selection of some of a task's problems."""
 
 import ast
 import hashlib
@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 
 from evalsuite.errors import UserError
 
-_FILTER_NODES = (
+_FILTER_NODES = (  # the syntax a filter may use: comparisons of fields and constants, but no calls or attributes
     *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare, ast.Name, ast.Load),
     *(ast.Constant, ast.List, ast.Tuple, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn),
 )
 
 
 class Selection(NamedTuple):
-    """Which of a task's problems are asked; the default is all. No part of a configuration's identity."""
+    """Which of a task's problems are asked; all by default. Not part of a configuration's identity."""
 
     max_samples: int | None = None
     ids: tuple[str, ...] = ()
     filter: str = ""
 
     def as_json(self) -> list[Any]:
-        """The selection as a manifest keeps it."""
+        """The selection in the form that a manifest stores: [max_samples, ids, filter]."""
         return [self.max_samples, list(self.ids), self.filter]
 
 
@@ -31,7 +31,9 @@ ALL = Selection()
 
 
 def problem_hash(problem: str, gold: str) -> str:
-    """Sixteen hex digits that name a problem wherever it came from: of its text and its gold, spacing aside.
+    """Identify a problem by its text and reference answer, wherever it was loaded from: 16 hex digits.
+
+    Differences in whitespace and in Unicode normalisation are ignored.
 
     >>> problem_hash("What is  1+1?", "2") == problem_hash("What is 1+1?\\n", "2")
     True
@@ -43,10 +45,11 @@ def problem_hash(problem: str, gold: str) -> str:
 def select(
     rows: list[dict[str, Any]], max_samples: int | None = None, ids: Iterable[str] = (), filter: str = ""
 ) -> list[dict[str, Any]]:
-    """Pick rows (as data.load_rows makes them) by their fields, by id, and the first `max_samples` of a fixed shuffle.
+    """Select rows (in the form of data.load_rows) by id, by a filter on their fields, and as a random sample.
 
-    The shuffle is by problem hash: 50 problems are always among 500, whatever the file's order. The rows keep their
-    order. Raises UserError for an id nobody has, a filter that cannot be read, or when nothing is left.
+    The sample is the `max_samples` rows with the smallest problem hashes. So it does not depend on the file's order,
+    and a sample of 50 is always part of a sample of 500. The rows keep their order.
+    Raises UserError for an unknown id, for a filter that cannot be used, and if no row is left.
     """
     ids = [str(wanted) for wanted in ids or ()]
     if ids:
@@ -60,29 +63,29 @@ def select(
         chosen = sorted(row["problem_hash"] for row in rows)[:max_samples]
         rows = [row for row in rows if row["problem_hash"] in set(chosen)]
     if not rows:
-        raise UserError(f"no problem is left (filter {filter!r}, max_samples {max_samples}); loosen the choice")
+        raise UserError(f"no problem is selected (filter {filter!r}, max_samples {max_samples}); select more")
     return rows
 
 
 def _passes(text: str, fields: dict[str, Any]) -> bool:
-    """Evaluate a filter such as `level>=4 and subject in ["Algebra"]` on one row; comparisons only, no calls."""
+    """Evaluate a filter such as `level>=4 and subject in ["Algebra"]` on one row. It cannot call anything."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
-        raise UserError(f"cannot read the filter {text!r}: write comparisons such as 'level>=4'") from error
+        raise UserError(f"invalid filter {text!r}; write comparisons such as 'level>=4'") from error
     for node in ast.walk(tree):
         if not isinstance(node, _FILTER_NODES):
-            raise UserError(f"the filter {text!r} may only compare fields: write something like 'level>=4'")
+            raise UserError(f"the filter {text!r} may only compare fields, as in 'level>=4'")
         if isinstance(node, ast.Name) and node.id not in fields:
-            raise UserError(f"the filter {text!r} names {node.id!r}; fields are {', '.join(map(str, fields))}")
+            raise UserError(f"the filter {text!r} uses {node.id!r}; the fields are {', '.join(map(str, fields))}")
     values = {name: _number(value) for name, value in fields.items()}
     try:
         return bool(eval(compile(tree, "<filter>", "eval"), {"__builtins__": {}}, values))
     except TypeError as error:
-        raise UserError(f"the filter {text!r} does not fit the data: {error}") from error
+        raise UserError(f"the filter {text!r} does not fit the data: {error}; compare values of one type") from error
 
 
 def _number(value: Any) -> Any:
-    """MATH writes 'Level 5' in some copies and 5 in others; a filter means the number."""
+    """Convert integers in text. MATH has the level as 'Level 5' in some copies and as 5 in others; filters use 5."""
     match = re.fullmatch(r"(?:Level )?(-?\d+)", value) if isinstance(value, str) else None
     return int(match.group(1)) if match else value

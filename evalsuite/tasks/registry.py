@@ -1,4 +1,4 @@
-"""Our tasks in lighteval's registry, and from a problem to lighteval's Doc: what is sent, what the metrics need."""
+"""Put our tasks into lighteval's registry, and convert problems to lighteval's Docs: prompts and data for metrics."""
 
 import importlib
 import re
@@ -33,9 +33,9 @@ def lighteval_task(
     prompts: Prompts | None = None,
     selection: Selection = ALL,
 ) -> LightevalTask:
-    """The task as the pipeline will see it, its data loaded: `get_docs()` gives what is to be asked.
+    """The task as the pipeline will see it, with its data loaded: `get_docs()` returns the problems to ask.
 
-    Raises UserError for everything that is wrong with name, prompts or data.
+    Raises UserError for an invalid name, invalid prompts or invalid data.
     """
     name, shots = parse_task(spec, table_path)
     row = resolve(name, table_path)
@@ -52,7 +52,7 @@ def install(
     prompts: Prompts | None = None,
     selection: Selection = ALL,
 ) -> None:
-    """Make lighteval's Registry of this process know our tasks, and load a task of its own only when it is named."""
+    """Make our tasks known to lighteval's Registry in this process, and let it load its own tasks only on demand."""
     prompts = prompts or load_prompts(table_path=table_path)
 
     def load_all_task_configs(custom_tasks: Any = None, load_multilingual: bool = False) -> dict:
@@ -71,22 +71,22 @@ def install(
 
 
 class _Configs(dict):
-    """What the Registry looks tasks up in: a configuration is made, or its module imported, when it is asked for."""
+    """The dict in which the Registry looks up tasks. A configuration is made when it is first asked for."""
 
     def __init__(self, table_path: str | Path | None, prompts: Prompts):
         super().__init__()
-        self.make = lambda name: config_for(resolve(name, table_path), prompts)
+        self.table_path, self.prompts = table_path, prompts
 
     def get(self, name: str, default: Any = None) -> LightevalTaskConfig:
         if name not in self:
-            self[name] = self.make(name)
+            self[name] = config_for(resolve(name, self.table_path), self.prompts)
         return self[name]
 
 
 def config_for(task: Task, prompts: Prompts) -> LightevalTaskConfig:
     """lighteval's configuration of a task: made from our row, or imported from the file that defines it."""
     if task.source:
-        return _foreign_config(task)
+        return _imported_config(task)
     prompts.check(task)
     return LightevalTaskConfig(
         name=task.name,
@@ -99,31 +99,31 @@ def config_for(task: Task, prompts: Prompts) -> LightevalTaskConfig:
         few_shots_split=task.fewshot_split or task.split,
         few_shots_select="sequential",
         metrics=metrics_for(task.kind),
-        generation_size=None,  # the command line decides
+        generation_size=None,  # --max_new_tokens decides
         stop_sequence=[],
         version=task.version,
     )
 
 
-def _foreign_config(task: Task) -> LightevalTaskConfig:
+def _imported_config(task: Task) -> LightevalTaskConfig:
     path = Path(task.source)
     if path in lighteval_files():
         parts = path.with_suffix("").parts
         name = ".".join(parts[len(parts) - 1 - parts[::-1].index("lighteval") :])
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # several of them reach for the network when imported
-            raise UserError(f"task {task.name}: importing {name} failed: {type(error).__name__}: {error}") from error
+        except Exception as error:  # importing several of these modules needs the network
+            raise UserError(f"task {task.name}: cannot import {name}: {type(error).__name__}: {error}") from error
     else:
         module = import_file(path)
     for config in getattr(module, "TASKS_TABLE", ()):
         if config.name == task.name:
             return config
-    raise UserError(f"{path} defines no task {task.name}; its TASKS_TABLE has others")
+    raise UserError(f"{path} defines no task {task.name} in its TASKS_TABLE; check the name")
 
 
 def prompt_function(task: Task, prompts: Prompts) -> Callable[[dict[str, Any], str], Doc]:
-    """What lighteval calls on every row, ours or as the hub has it, to make a Doc."""
+    """The function that lighteval calls for every row, in our form or in the hub's, to make a Doc."""
 
     def prompt(line: dict[str, Any], task_name: str = "") -> Doc:
         index = line.get("__index", 0)
@@ -135,10 +135,10 @@ def prompt_function(task: Task, prompts: Prompts) -> Callable[[dict[str, Any], s
 
 
 def make_doc(task: Task, prompts: Prompts, row: dict[str, Any], task_name: str, few_shot: bool = False) -> Doc:
-    """A problem as lighteval's Doc; as a worked example, its one choice is the solution with the boxed answer."""
+    """A problem as lighteval's Doc. As a worked example, its only choice is the solution with the boxed answer."""
     query = prompts.render(task.template, row["problem"], row["choices"])
     if few_shot:
-        return Doc(task_name=task_name, query=query, choices=[_worked(row)], gold_index=0)
+        return Doc(task_name=task_name, query=query, choices=[_worked_solution(row)], gold_index=0)
     golds = list(LETTERS[: len(row["choices"])]) if task.kind == "mcq" else [_extractable(row["gold"], task.kind)]
     specific = {key: row[key] for key in ("gold", "tolerance", "unit")}
     return Doc(
@@ -152,16 +152,17 @@ def make_doc(task: Task, prompts: Prompts, row: dict[str, Any], task_name: str, 
 
 
 def _extractable(gold: str, kind: str) -> str:
-    """The gold as lighteval can read it: LaTeX between two dollars, and no others (OlympiadBench has strays)."""
-    return gold if kind == "expr" else f"${_undollared(gold)}$"
+    """The gold in a form that lighteval can read: LaTeX between two dollar signs, without the stray ones of
+    OlympiadBench."""
+    return gold if kind == "expr" else f"${_without_dollars(gold)}$"
 
 
-def _worked(row: dict[str, Any]) -> str:
-    solution = re.sub(r"<<[^>]*>>", "", row["solution"]).partition("####")[0].strip()  # GSM8K's marks
+def _worked_solution(row: dict[str, Any]) -> str:
+    solution = re.sub(r"<<[^>]*>>", "", row["solution"]).partition("####")[0].strip()  # GSM8K's calculator annotations
     if "\\boxed" in solution:
         return solution
-    return f"{solution}\nThe final answer is $\\boxed{{{_undollared(row['gold'])}}}$.".strip()
+    return f"{solution}\nThe final answer is $\\boxed{{{_without_dollars(row['gold'])}}}$.".strip()
 
 
-def _undollared(text: str) -> str:
+def _without_dollars(text: str) -> str:
     return re.sub(r"(?<!\\)\$", "", text)

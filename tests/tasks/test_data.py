@@ -1,4 +1,4 @@
-"""Data: the places a file may lie, columns under any of their names, golds that agree between copies, refusals."""
+"""Loading data: the places of local files, alternative column names, golds that agree between copies, and errors."""
 
 import http.server
 import json
@@ -19,7 +19,7 @@ from evalsuite.tasks.rows import canonical, normalise_answer, shuffled
 from evalsuite.tasks.table import ROOT, Task
 
 ROWS = [{"id": number, "problem": f"What is {number} + 1?", "answer": str(number + 1)} for number in range(5)]
-GPQA = {  # our own words, GPQA's columns
+GPQA = {  # a question of ours in GPQA's columns
     "Record ID": "rec1",
     "Question": "Which of these is a noble gas?\n",
     "Correct Answer": "Argon\n",
@@ -36,7 +36,7 @@ def write_jsonl(path, rows):
     return path
 
 
-def test_the_three_places_of_a_local_file_are_equal(tmp_path):
+def test_a_local_file_may_be_in_any_of_three_places(tmp_path):
     task = resolve("aime24")
     write_jsonl(tmp_path / "a/aime24.jsonl", ROWS)
     (tmp_path / "b").mkdir()
@@ -63,12 +63,12 @@ def test_a_local_file_wins_over_the_one_that_ships_with_the_table(tmp_path):
     )
 
 
-def test_a_data_dir_that_is_no_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"data_dir .*none is no folder"):
+def test_a_data_dir_that_is_not_a_folder_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match=r"--data_dir .*none is not a folder"):
         data.find_file(resolve("aime24"), tmp_path / "none")
 
 
-def test_the_data_hash_follows_the_content_only(tmp_path):
+def test_the_data_hash_depends_on_the_content_only(tmp_path):
     task = resolve("aime24")
     write_jsonl(tmp_path / "a/aime24.jsonl", ROWS)
     write_jsonl(tmp_path / "b/aime24/test.jsonl", ROWS)
@@ -78,7 +78,7 @@ def test_the_data_hash_follows_the_content_only(tmp_path):
     assert data.data_hash(task) == "hub:HuggingFaceH4/aime_2024/default/train@main"
 
 
-def test_the_hub_count_is_known_without_the_hub():
+def test_the_number_of_problems_is_known_without_asking_the_hub():
     assert data.count(resolve("math_500")) == 500
 
 
@@ -115,7 +115,7 @@ def test_latex_golds_are_left_alone():
     assert normalise_answer("05", Task("t", "latex", "T")) == "05"
 
 
-def test_minerva_golds_get_one_percent_and_olympiadbenchs_own_tolerance_becomes_relative():
+def test_minerva_has_one_percent_tolerance_and_olympiadbenchs_absolute_one_becomes_relative():
     olympiad = {"problem": "P", "answer": "4.2", "error": "1e-1", "unit": "%"}
     row = canonical(resolve("olympiadbench"), olympiad, "here", 0)
     assert row["tolerance"] == pytest.approx(0.1 / 4.2) and row["unit"] == "%"
@@ -130,7 +130,7 @@ def test_gpqa_choices_depend_on_their_texts_alone():
     mixed = GPQA | dict(zip(names, [GPQA[name] for name in names[::-1]], strict=True))
     assert canonical(task, mixed, "there", 9)["choices"] == row["choices"]
     assert row["choices"]["ABCD".index(row["gold"])] == "Argon" and row["id"] == "rec1"
-    assert (row["choices"], row["gold"]) == (["Sodium", "Argon", "Iron", "Chlorine"], "B")  # on any machine
+    assert (row["choices"], row["gold"]) == (["Sodium", "Argon", "Iron", "Chlorine"], "B")  # on every machine
 
 
 def test_the_right_choice_is_at_each_letter_equally_often():
@@ -138,7 +138,7 @@ def test_the_right_choice_is_at_each_letter_equally_often():
     assert all(900 < places[place] < 1100 for place in range(4))
 
 
-def test_gpqas_loader_does_not_touch_the_global_generator(tmp_path):
+def test_loading_gpqa_does_not_touch_the_global_random_generator(tmp_path):
     import random
 
     write_jsonl(tmp_path / "gpqa-diamond.jsonl", [GPQA])
@@ -156,57 +156,56 @@ def test_a_question_whose_wrong_choices_hold_the_right_one_is_refused():
 @pytest.mark.parametrize(
     "row, said",
     [
-        ({"problem": "P"}, "line 2: task aime24 needs the column answer; there are problem"),
-        ({"answer": "1"}, "line 2: task aime24 needs the column problem; there are answer"),
-        ({"problem": "P", "answer": None}, "line 2: column answer holds no text: None"),
-        ({"problem": "P", "answer": True}, "line 2: column answer holds no text: True"),
-        ({"problem": " ", "answer": "1"}, "line 2: column problem holds no text: ' '"),
+        ({"problem": "P"}, "line 2: task aime24 needs the column answer; the columns are problem"),
+        ({"answer": "1"}, "line 2: task aime24 needs the column problem; the columns are answer"),
+        ({"problem": "P", "answer": None}, "line 2: column answer must hold text or a number, not None"),
+        ({"problem": "P", "answer": True}, "line 2: column answer must hold text or a number, not True"),
+        ({"problem": " ", "answer": "1"}, "line 2: column problem must hold text or a number, not ' '"),
         ([1], "line 2: must be a JSON object"),
     ],
 )
-def test_a_bad_row_is_named_by_file_and_line(tmp_path, row, said):
+def test_an_invalid_row_is_reported_with_file_and_line(tmp_path, row, said):
     path = write_jsonl(tmp_path / "aime24.jsonl", [ROWS[0], row])
     with pytest.raises(UserError) as caught:
         data.load_rows(resolve("aime24"), tmp_path)
     assert f"{path} {said}" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_columns_that_gpqa_lacks_are_named(tmp_path):
+def test_missing_gpqa_columns_are_reported(tmp_path):
     write_jsonl(tmp_path / "gpqa-diamond.jsonl", [{key: GPQA[key] for key in ("Question", "Correct Answer")}])
-    with pytest.raises(
-        UserError, match=r"needs the column Incorrect Answer 1 or .*; there are Question, Correct Answer"
-    ):
+    said = r"needs the column Incorrect Answer 1 or .*; the columns are Question, Correct Answer"
+    with pytest.raises(UserError, match=said):
         data.load_rows(resolve("gpqa:diamond"), tmp_path)
 
 
 @pytest.mark.parametrize(
     "name, content, said",
     [
-        ("aime24.jsonl", b'{"problem": "P"', "line 1: not JSON in UTF-8"),
-        ("aime24.jsonl", b'{"problem": "\xff"}', "line 1: not JSON in UTF-8"),
+        ("aime24.jsonl", b'{"problem": "P"', r"line 1: not valid JSON \(in UTF-8\)"),
+        ("aime24.jsonl", b'{"problem": "\xff"}', r"line 1: not valid JSON \(in UTF-8\)"),
         ("aime24.jsonl", b"\n\n", "task aime24 has no problems"),
         ("aime24.parquet", b"PAR1", "not a Parquet file"),
     ],
 )
-def test_a_broken_file_is_one_line(tmp_path, name, content, said):
+def test_a_broken_file_is_a_user_error_of_one_line(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said) as caught:
         data.load_rows(resolve("aime24"), tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_mark_at_the_files_start_blank_lines_and_windows_ends_are_read(tmp_path):
+def test_a_byte_order_mark_blank_lines_and_windows_line_ends_are_accepted(tmp_path):
     text = "\ufeff" + "\r\n\r\n".join(json.dumps(row) for row in ROWS)
     (tmp_path / "aime24.jsonl").write_bytes(text.encode())
     assert len(data.load_rows(resolve("aime24"), tmp_path)) == data.count(resolve("aime24"), tmp_path) == 5
 
 
-def test_copies_of_one_problem_have_names_of_their_own(tmp_path):
+def test_repeated_problems_have_different_hashes(tmp_path):
     write_jsonl(tmp_path / "aime24.jsonl", [ROWS[0], ROWS[1], ROWS[0], ROWS[0]])
-    names = [row["problem_hash"] for row in data.load_rows(resolve("aime24"), tmp_path)]
-    assert len(set(names)) == 4
+    hashes = [row["problem_hash"] for row in data.load_rows(resolve("aime24"), tmp_path)]
+    assert len(set(hashes)) == 4
     write_jsonl(tmp_path / "aime24.jsonl", [ROWS[0]])
-    assert data.load_rows(resolve("aime24"), tmp_path)[0]["problem_hash"] == names[0]
+    assert data.load_rows(resolve("aime24"), tmp_path)[0]["problem_hash"] == hashes[0]
 
 
 SIZES = {
@@ -221,20 +220,20 @@ SIZES = {
 
 
 @pytest.mark.parametrize("name, size", SIZES.items())
-def test_the_fields_sets_load_from_local_files(shared, name, size):
+def test_the_usual_benchmarks_load_from_local_files(shared, name, size):
     rows = data.load_rows(resolve(name), shared / "data")
     assert len(rows) == len({row["problem_hash"] for row in rows}) == size
     assert data.count(resolve(name), shared / "data") == size
 
 
-def test_integer_golds_are_plain_integers_in_the_sets_that_have_only_such(shared):
+def test_golds_are_plain_integers_in_benchmarks_with_integer_answers_only(shared):
     for name in ("aime24", "aime25", "amc23", "gsm8k"):
         golds = [row["gold"] for row in data.load_rows(resolve(name), shared / "data")]
         assert all(gold == str(int(gold)) for gold in golds), name
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):
-    """A hub that answers as the real one does for a data set whose terms were not accepted."""
+    """A hub that responds as the real one does to a request for a data set whose terms were not accepted."""
 
     def do_GET(self):
         self.send_response(401)
@@ -258,7 +257,7 @@ def refusing_hub():
 
 
 def load_in_process(tmp_path, **environment):
-    """Load gpqa:diamond from a hub in a process of its own: the hub's client reads its environment when imported."""
+    """Load gpqa:diamond in a separate process, because the hub's client reads its environment when it is imported."""
     code = (
         "from evalsuite.tasks import data, names; from evalsuite.errors import command; import sys;"
         "sys.exit(command('t')(lambda argv: data.load_rows(names.resolve('gpqa:diamond'), sys.argv[1]) and 0)())"
@@ -271,12 +270,13 @@ def load_in_process(tmp_path, **environment):
 def test_a_refused_download_says_to_accept_the_terms_and_set_hf_token(tmp_path, refusing_hub):
     done = load_in_process(tmp_path, HF_ENDPOINT=refusing_hub, HF_HUB_OFFLINE="0")
     page = f"{refusing_hub}/datasets/Idavidrein/gpqa"
-    said = f"t: task gpqa:diamond: the hub refused Idavidrein/gpqa: accept its terms at {page} and set HF_TOKEN\n"
+    said = f"t: task gpqa:diamond: the hub refused Idavidrein/gpqa; accept its terms at {page} and set HF_TOKEN\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 
-def test_without_a_network_the_error_names_the_files_to_provide(tmp_path):
+def test_without_a_network_the_error_lists_the_files_to_provide(tmp_path):
     done = load_in_process(tmp_path, HF_HUB_OFFLINE="1")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "cannot load Idavidrein/gpqa from the hub" in done.stderr
-    assert f"{tmp_path} holds none of gpqa-diamond.jsonl, gpqa-diamond.parquet" in done.stderr
+    files = "gpqa-diamond.jsonl, gpqa-diamond.parquet or gpqa-diamond/test.jsonl"
+    assert f"put {files} into {tmp_path}" in done.stderr

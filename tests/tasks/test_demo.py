@@ -1,4 +1,4 @@
-"""The demo problems: enough of them, different, with right answers. The end-to-end test sees their difficulty."""
+"""The demo problems: there are enough of them, none is repeated, and their answers are right."""
 
 import re
 

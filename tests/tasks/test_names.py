@@ -1,4 +1,4 @@
-"""Task names: every form users write, the nearest names for a wrong one, and who defines what."""
+"""Task names: the forms that users write, suggestions for an unknown name, and which file defines a task."""
 
 import subprocess
 import sys
@@ -33,32 +33,32 @@ def test_few_shot_counts_are_read():
 
 
 @pytest.mark.parametrize("form", ["aime24|x", "aime24|-1", "custom|aime24", "a|b|c|d|e", "aime24||0", "", "aime24|²"])
-def test_another_form_is_refused_with_the_forms_there_are(form):
+def test_any_other_form_is_a_user_error_that_lists_the_valid_ones(form):
     with pytest.raises(UserError, match=r"write aime24, aime24\|0, custom\|aime24\|0"):
         parse_task(form)
 
 
-def test_the_table_has_the_tasks_of_the_field_and_the_demos():
+def test_the_table_has_the_usual_benchmarks_and_the_demos():
     assert list(load_table()) == [*OURS, "demo_arithmetic", "demo_words"]
 
 
 @pytest.mark.parametrize("typo, meant", [("math500", "math_500"), ("AIME_24", "aime24"), ("gpqa", "gpqa:diamond")])
-def test_an_unknown_task_is_answered_with_the_nearest_name_first(typo, meant):
+def test_the_error_for_an_unknown_task_suggests_the_most_similar_name_first(typo, meant):
     with pytest.raises(UserError, match=rf"unknown task '{typo}'; did you mean {meant}[,?]"):
         parse_task(typo)
 
 
-def test_a_name_near_to_none_is_answered_with_the_table():
-    with pytest.raises(UserError, match=r"there are aime24, aime25, amc23"):
+def test_the_error_for_a_name_like_no_other_lists_the_table():
+    with pytest.raises(UserError, match=r"the tasks are aime24, aime25, amc23"):
         parse_task("zzzzzzzz")
 
 
-def test_ours_wins_over_lightevals_task_of_the_same_name():
+def test_our_task_wins_over_lightevals_task_of_the_same_name():
     lightevals = [path for path in lighteval_files() if 'name="aime24"' in path.read_text()]
     assert lightevals and resolve("aime24").source == ""
 
 
-def test_lightevals_own_tasks_are_found_by_the_text_of_its_files():
+def test_lightevals_own_tasks_are_found_by_searching_its_files():
     assert resolve("gsm_plus").source.endswith("gsm_plus.py")
     assert resolve("mmlu_redux_2:anatomy").source.endswith("mmlu_redux.py")  # a name that is made at run time
     assert "ifeval" in known_names()
@@ -68,7 +68,7 @@ def test_a_users_lighteval_file_is_read_without_importing_it(tmp_path):
     table = written(tmp_path / "mine.py", LIGHTEVAL_FILE)
     before = set(sys.modules)
     assert resolve("my_own", table).source == str(table)
-    assert resolve("aime24", table).source == ""  # the suite's own tasks stay at hand
+    assert resolve("aime24", table).source == ""  # the suite's own tasks remain available
     assert not {name for name in set(sys.modules) - before if name.startswith("lighteval")}
 
 
@@ -84,18 +84,21 @@ def test_a_users_table_wins_over_ours(tmp_path):
         ("TASKS = [1]", r"every entry must be a Task"),
         ("TASKS = 1/0", "ZeroDivisionError"),
         ("from evalsuite.tasks.table import Task\nTASKS = [Task('a', 'maths', 'T', 'r')]", "kind is 'maths'"),
-        ("from evalsuite.tasks.table import Task\nTASKS = [Task('a', 'expr', 'T', 'r')] * 2", "is there twice"),
-        ("from evalsuite.tasks.table import Task\nTASKS = [Task('a', 'expr', 'T')]", "neither a repo on the hub nor"),
+        ("from evalsuite.tasks.table import Task\nTASKS = [Task('a', 'expr', 'T', 'r')] * 2", "is defined twice"),
+        (
+            "from evalsuite.tasks.table import Task\nTASKS = [Task('a', 'expr', 'T')]",
+            "neither a repo on the hub nor a file",
+        ),
     ],
 )
-def test_a_broken_table_is_named_with_its_fault(tmp_path, text, said):
+def test_a_broken_table_is_reported_with_its_path_and_fault(tmp_path, text, said):
     path = written(tmp_path / "broken.py", text)
     with pytest.raises(UserError, match=said) as caught:
         load_table(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_missing_table_is_an_error_of_one_line(tmp_path):
+def test_a_missing_table_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="cannot read the task file"):
         load_table(tmp_path / "none.py")
 
@@ -118,7 +121,7 @@ def test_importing_the_table_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_rows_say_what_their_data_sets_are_on_the_hub():
+def test_the_tasks_use_the_usual_data_sets_of_the_hub():
     assert {name: task.repo for name, task in load_table().items() if task.repo} == {
         "aime24": "HuggingFaceH4/aime_2024",
         "aime25": "yentinglin/aime_2025",
@@ -131,7 +134,7 @@ def test_rows_say_what_their_data_sets_are_on_the_hub():
     }
 
 
-def test_a_task_is_hashable_and_its_place_is_no_part_of_it():
+def test_a_task_is_hashable_and_equality_ignores_the_tables_folder():
     from dataclasses import replace
 
     task = Task("t", "expr", "T", repo="r", columns={"problem": ("q",)})
@@ -146,7 +149,7 @@ def test_the_docs_table_agrees_with_the_task_table():
         assert place in line and f"`{task.template}`" in line and (not task.size or f"| {task.size} |" in line)
 
 
-def test_the_docs_name_every_field_of_a_row():
+def test_the_docs_describe_every_field_of_a_row():
     from dataclasses import fields
 
     text = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")

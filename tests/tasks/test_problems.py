@@ -1,4 +1,4 @@
-"""Problem hashes, and the choice of some problems: nested, stable, by fields and by id."""
+"""Problem hashes, and the selection of problems: by id, by a filter, and as nested, stable samples."""
 
 import random
 
@@ -21,14 +21,14 @@ def test_the_hash_is_the_documented_one():
     assert problem_hash("What is 1+1?", "2") == "b7885d3c82821bcb"
 
 
-def test_the_hash_ignores_spacing_and_normal_form_and_nothing_else():
+def test_the_hash_ignores_whitespace_and_unicode_normalisation_and_nothing_else():
     assert problem_hash("a  b\n", "caf\u00e9") == problem_hash("a b", "cafe\u0301")
     assert problem_hash("a b", "1") != problem_hash("ab", "1") != problem_hash("a", "b1")
     assert problem_hash("a", "b") != problem_hash("a b", "")
 
 
 @given(st.integers(1, 39), st.randoms())
-def test_fewer_problems_are_always_among_more_whatever_the_files_order(few, rng):
+def test_a_smaller_sample_is_part_of_a_larger_one_whatever_the_files_order(few, rng):
     mixed = rng.sample(ROWS, len(ROWS))
     names = {chosen["id"] for chosen in select(mixed, few)}
     assert len(names) == few and names < {chosen["id"] for chosen in select(ROWS, few + 1)}
@@ -38,7 +38,7 @@ def test_chosen_rows_keep_their_order():
     assert select(ROWS, 7) == [chosen for chosen in ROWS if chosen in select(ROWS, 7)]
 
 
-def test_max_samples_picks_more_than_the_head_of_the_file():
+def test_max_samples_does_not_just_take_the_first_rows():
     assert select(ROWS, 10) != ROWS[:10]
 
 
@@ -66,28 +66,28 @@ def test_a_filter_runs_no_code(text):
 
 @pytest.mark.parametrize(
     "text, said",
-    [("level>=", "cannot read the filter"), ("grade>4", "fields are level, subject"), ("subject>4", "does not fit")],
+    [("level>=", "invalid filter"), ("grade>4", "the fields are level, subject"), ("subject>4", "does not fit")],
 )
-def test_a_filter_that_cannot_be_used_is_one_line(text, said):
+def test_a_filter_that_cannot_be_used_is_a_user_error(text, said):
     with pytest.raises(UserError, match=said):
         select(ROWS, filter=text)
 
 
-def test_ids_and_hashes_both_pick():
+def test_problems_can_be_selected_by_id_and_by_hash():
     wanted = ["p3", ROWS[5]["problem_hash"]]
     assert [chosen["id"] for chosen in select(ROWS, ids=wanted)] == ["p3", "p5"]
 
 
-def test_an_id_that_nobody_has_is_named():
+def test_an_unknown_id_is_a_user_error():
     with pytest.raises(UserError, match="no problem has the id 'q1'; ids look like 'p0'"):
         select(ROWS, ids=["p1", "q1"])
 
 
-def test_a_choice_that_leaves_nothing_is_an_error():
-    with pytest.raises(UserError, match="no problem is left"):
+def test_selecting_no_problem_is_a_user_error():
+    with pytest.raises(UserError, match="no problem is selected"):
         select(ROWS, filter="level > 5")
 
 
-def test_no_choice_is_all():
+def test_everything_is_selected_by_default():
     rows = random.Random(0).sample(ROWS, len(ROWS))
     assert select(rows) == rows

@@ -1,4 +1,4 @@
-"""Prompts: what is sent for a problem, and every mistake in a prompts file as one line."""
+"""Prompts: the text sent for a problem, and a one-line error for every mistake in a prompts file."""
 
 import json
 
@@ -11,13 +11,13 @@ from evalsuite.tasks.table import load_table
 
 @pytest.fixture
 def texts() -> dict:
-    """The suite's own texts, to be spoilt."""
+    """The suite's own texts, for a test to modify."""
     return json.loads(DEFAULT_PROMPTS.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Load prompts from a dict."""
+    """A function that loads prompts from a dict, or from a file's text."""
 
     def write(texts):
         path = tmp_path / "prompts.json"
@@ -27,7 +27,7 @@ def load(tmp_path):
     return write
 
 
-def test_the_suites_prompts_ask_every_task_for_a_boxed_answer():
+def test_the_prompts_of_all_tasks_ask_for_a_boxed_answer():
     prompts = load_prompts()
     for task in load_table().values():
         sent = prompts.render(task.template, "How many?", ["w", "x", "y", "z"] if task.kind == "mcq" else [])
@@ -66,7 +66,7 @@ def test_a_text_may_be_a_list_of_lines(load, texts):
     assert load(texts).render("MATH_QUERY_TEMPLATE", "P") == "a\n\nP"
 
 
-def test_prompts_path_names_another_file(tmp_path, texts, monkeypatch):
+def test_prompts_path_selects_another_file(tmp_path, texts, monkeypatch):
     texts["SYSTEM_PROMPT"] = "Be brief."
     other = tmp_path / "other.json"
     other.write_text(json.dumps(texts), encoding="utf-8")
@@ -75,7 +75,7 @@ def test_prompts_path_names_another_file(tmp_path, texts, monkeypatch):
 
 
 @pytest.mark.parametrize("key", ["SYSTEM_PROMPT", "MATH_QUERY_TEMPLATE", "GRADE_SCHOOL_QUERY_TEMPLATE"])
-def test_a_missing_key_is_named(load, texts, key):
+def test_a_missing_key_is_reported(load, texts, key):
     del texts[key]
     with pytest.raises(UserError, match=f"prompts.json: key {key} is missing"):
         load(texts)
@@ -89,29 +89,31 @@ def test_a_missing_key_is_named(load, texts, key):
         ("MATH_QUERY_TEMPLATE", "Solve it.", r"lacks the placeholder \{problem\}"),
         ("MATH_QUERY_TEMPLATE", "{problem} {choices}", "has no choices"),
         ("MULTIPLE_CHOICE_QUERY_TEMPLATE", "{problem} {letters}", "shows no choices"),
-        ("MATH_QUERY_TEMPLATE", 3, "must be a text"),
-        ("MATH_QUERY_TEMPLATE", [1], "must be a text"),
+        ("MATH_QUERY_TEMPLATE", 3, "must be a string or a list of strings"),
+        ("MATH_QUERY_TEMPLATE", [1], "must be a string or a list of strings"),
     ],
 )
-def test_a_wrong_text_is_named_with_its_fault(load, texts, key, text, said):
+def test_an_invalid_text_is_reported_with_its_key_and_fault(load, texts, key, text, said):
     texts[key] = text
     with pytest.raises(UserError, match=said) as caught:
         load(texts)
     assert key in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text, said", [("{", "not JSON"), ("[]", "must be a JSON object"), ("\x00", "not JSON")])
-def test_a_file_that_is_no_prompts_file_is_one_line(load, text, said):
+@pytest.mark.parametrize(
+    "text, said", [("{", "not valid JSON"), ("[]", "must be a JSON object"), ("\x00", "not valid JSON")]
+)
+def test_a_file_that_is_not_a_json_object_is_a_user_error(load, text, said):
     with pytest.raises(UserError, match=said):
         load(text)
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_prompts_file_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="cannot read the prompts file"):
         load_prompts(tmp_path / "none.json")
 
 
-def test_a_choice_that_a_problem_lacks_is_an_error(load, texts):
+def test_a_placeholder_for_a_choice_that_does_not_exist_is_a_user_error(load, texts):
     texts["MULTIPLE_CHOICE_QUERY_TEMPLATE"] = "{problem} {A} {B} {C}"
-    with pytest.raises(UserError, match=r"has \{C\}, but a problem has 2 choices"):
+    with pytest.raises(UserError, match=r"uses \{C\}, but a problem has only 2 choices"):
         load(texts).render("MULTIPLE_CHOICE_QUERY_TEMPLATE", "Q", ["x", "y"])

@@ -1,4 +1,4 @@
-"""Our tasks in lighteval's real pipeline: what is asked, what is graded, what is saved."""
+"""Our tasks in lighteval's real pipeline: which problems are asked, how answers are graded, what is saved."""
 
 import json
 import os
@@ -41,7 +41,7 @@ TASKS_TABLE = [
 
 
 class Saying(LightevalModel):
-    """A model that answers every problem with the same words, `{gold}` filled in."""
+    """A model that gives every problem the same answer, with the problem's gold in place of `{gold}`."""
 
     tokenizer = None
     add_special_tokens = False
@@ -64,10 +64,10 @@ class Saying(LightevalModel):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run the real pipeline over a task; return (results JSON, rows of the details)."""
-    monkeypatch.setattr(Registry, "load_all_task_configs", Registry.load_all_task_configs)  # put back afterwards
+    """A function that runs the real pipeline over a task and returns (results JSON, rows of the details)."""
+    monkeypatch.setattr(Registry, "load_all_task_configs", Registry.load_all_task_configs)  # restored afterwards
     monkeypatch.setattr(Registry, "load_tasks", Registry.load_tasks)
-    monkeypatch.chdir(tmp_path)  # lighteval opens a file of the current folder that is named like the task
+    monkeypatch.chdir(tmp_path)  # lighteval opens any file in the current folder that has the task's name
 
     def go(spec, words, **where):
         registry.install(**where)
@@ -85,7 +85,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """A folder with eight easy problems under the name of a task."""
+    """A folder with the same eight easy problems as the data of three tasks."""
     folder = tmp_path / "data"
     folder.mkdir()
     text = "".join(json.dumps(row) + "\n" for row in PROBLEMS)
@@ -96,9 +96,9 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def runner():
-    """Put a runner in place for one test."""
+    """`metrics.set_runner`, with the default runner restored after the test."""
     yield metrics.set_runner
-    metrics.set_runner(metrics.call_here)
+    metrics.set_runner(metrics.call_directly)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -144,7 +144,7 @@ def test_the_hash_in_the_details_is_that_of_the_problem_and_its_gold(run, data_d
         assert facts["problem"] == problem_hash(row["doc"]["original_query"], facts["gold"])
 
 
-def test_a_lone_task_asks_what_the_pipeline_asks(run, data_dir):
+def test_lighteval_task_gives_the_same_prompts_as_the_pipeline(run, data_dir):
     chosen = {"data_dir": data_dir, "selection": Selection(5)}
     _, rows = run("gsm8k|2", "x", **chosen)
     docs = registry.lighteval_task("gsm8k|2", **chosen).get_docs()
@@ -164,8 +164,8 @@ def test_examples_never_show_the_problem_itself(data_dir, spec):
         assert len(doc.fewshot_samples) == 3 and doc.query not in [shot.query for shot in doc.fewshot_samples]
 
 
-def test_lighteval_alone_would_show_it(data_dir):
-    """Why the rule above has code of its own; when this fails, lighteval has been mended."""
+def test_lightevals_own_sampler_shows_the_problem_itself(data_dir):
+    """This is why we have our own sampler. When this test fails, lighteval has been fixed."""
     task = registry.lighteval_task("aime24|7", data_dir=data_dir)
     from lighteval.tasks.prompt_manager import FewShotSampler
 
@@ -173,7 +173,7 @@ def test_lighteval_alone_would_show_it(data_dir):
     assert any(doc.query in [shot.query for shot in doc.fewshot_samples] for doc in task.get_docs())
 
 
-def test_examples_are_worked_and_boxed_and_do_not_depend_on_the_choice_of_problems(data_dir):
+def test_examples_have_boxed_solutions_and_do_not_depend_on_which_problems_are_asked(data_dir):
     few = registry.lighteval_task("aime24|2", data_dir=data_dir, selection=Selection(2)).get_docs()
     every = {doc.query: doc for doc in registry.lighteval_task("aime24|2", data_dir=data_dir).get_docs()}
     for doc in few:
@@ -182,7 +182,7 @@ def test_examples_are_worked_and_boxed_and_do_not_depend_on_the_choice_of_proble
         assert all(gold.startswith("It is ") and "\\boxed{" in gold for _, (gold,) in shots)
 
 
-def test_examples_come_from_the_train_file_where_there_is_one(data_dir):
+def test_examples_come_from_the_train_file_if_it_exists(data_dir):
     (data_dir / "gsm8k").mkdir()
     train = [{"problem": f"Train {n}", "answer": f"Take <<2*{n}={2 * n}>>{2 * n}.\n#### {2 * n}"} for n in range(4)]
     (data_dir / "gsm8k/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in train))
@@ -191,13 +191,13 @@ def test_examples_come_from_the_train_file_where_there_is_one(data_dir):
     assert all("<<" not in shot.get_golds()[0] and "####" not in shot.get_golds()[0] for shot in doc.fewshot_samples)
 
 
-def test_more_examples_than_there_are_is_one_line(data_dir):
+def test_asking_for_too_many_examples_is_a_user_error(data_dir):
     task = registry.lighteval_task("aime24|8", data_dir=data_dir)
-    with pytest.raises(UserError, match="task aime24 has only 7 examples to show, 8 were asked for"):
+    with pytest.raises(UserError, match="task aime24 has only 7 few-shot examples, not 8"):
         task.get_docs()
 
 
-def test_a_task_of_lightevals_own_runs_without_importing_the_others(run, data_dir):
+def test_running_one_of_lightevals_tasks_does_not_import_the_others(run, data_dir):
     import sys
 
     rows = [row | {"question": row["problem"], "perturbation_type": "none"} for row in PROBLEMS]
@@ -222,7 +222,7 @@ def test_a_users_lighteval_file_runs(run, tmp_path, data_dir):
     "spec, said",
     [("arc:easy|0", "scores log-probabilities"), ("aime24_avg|0", "defines no task aime24_avg")],
 )
-def test_a_task_that_cannot_run_is_refused_in_one_line(spec, said, tmp_path):
+def test_a_task_that_cannot_run_is_a_user_error(spec, said, tmp_path):
     with pytest.raises(UserError, match=said):
         registry.lighteval_task(spec, data_dir=tmp_path)
 
@@ -236,11 +236,11 @@ def test_lightevals_registry_can_load_the_table_file_itself():
 
 
 def hang(doc, response):
-    """A metric that never returns, in lighteval's place."""
+    """A metric that takes too long."""
     time.sleep(60)
 
 
-def test_overtime_is_recorded_as_a_timeout_and_the_rest_is_graded(run, data_dir, runner):
+def test_a_metric_call_that_takes_too_long_is_recorded_and_the_rest_is_graded(run, data_dir, runner):
     with Bounded(lambda function, doc, response: function(doc, response), seconds=2) as bounded:
 
         def bounded_run(function, doc, response):
@@ -259,11 +259,11 @@ def test_both_metrics_go_through_the_runner_with_functions_that_can_be_pickled(d
 
     seen = []
 
-    def noting(function, doc, response):
+    def pickling(function, doc, response):
         seen.append(os.getpid())
         return pickle.loads(pickle.dumps(function))(*pickle.loads(pickle.dumps((doc, response))))
 
-    runner(noting)
+    runner(pickling)
     task = registry.lighteval_task("aime24|0", data_dir=data_dir)
     doc = task.get_docs(1)[0]
     answer = ModelResponse(text=[rf"\boxed{{{doc.specific['gold']}}}"])
@@ -272,7 +272,7 @@ def test_both_metrics_go_through_the_runner_with_functions_that_can_be_pickled(d
     assert doc.specific["extracted_golds"] and doc.specific["grading_status"] == "ok"
 
 
-def test_one_answer_that_breaks_the_grader_costs_one_verdict(data_dir, runner):
+def test_an_answer_that_breaks_the_grader_scores_zero_with_the_reason(data_dir, runner):
     def breaking(function, doc, response):
         raise RecursionError("too deep")
 
