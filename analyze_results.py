@@ -10,6 +10,8 @@ not read again.
 Exit codes: 0 done; 1 some files could not be read or written, each of them reported; 2 a mistake in the arguments.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 

@@ -12,6 +12,8 @@ Exit codes: 0 done; 1 some files were left out, each of them reported; 2 a mista
 3 --require-better-than was not met.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path

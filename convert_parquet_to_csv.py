@@ -11,6 +11,8 @@ docs/convert.md describes the format.
 Exit codes: 0 done; 1 some files failed, each of them reported; 2 a mistake in the arguments.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import signal

@@ -5,6 +5,8 @@ python main.py --model models/SmolLM2-135M-Instruct --task demo_arithmetic --see
     --max_new_tokens 256 --max_model_length 2048
 """
 
+from __future__ import annotations
+
 import sys
 
 from evalsuite.errors import EXIT_OK, command
