@@ -79,8 +79,6 @@ def _inspect(study: Study, made: Made) -> str:
 
 
 def _zip(folder: Path) -> str:
-    pass
-
     path = write_zip(folder)
     return f"wrote {path}: {path.stat().st_size / 1e6:.1f} MB"
 

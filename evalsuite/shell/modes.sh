@@ -49,7 +49,7 @@ run_everything() {
     count_calls
     if [[ -n $GPUS ]]; then run_on_gpus; else each_call run_call; fi
     analyse
-    show_outputs
+    show_report
     exit "$(exit_code)"
 }
 

@@ -1,4 +1,5 @@
-# After the runs: both analysis passes, the converter, and where everything is.
+# After the runs: both analysis passes, the converter and the report. Their output goes to a log; the screen gets a line
+# for each, and last of all the summary and where the report is.
 # shellcheck shell=bash
 
 # What is run once all models are done, as lines for each_analysis.
@@ -11,36 +12,60 @@ each_analysis() {
 }
 
 analyse() {
+    SUMMARY=""
     if [[ -z $(compgen -G "$OUTPUT_DIR/*/*/experiment.json") ]]; then
         note "no experiment has finished; nothing to analyse"
         return
     fi
     ANALYSIS_LOG=$OUTPUT_DIR/logs/${RUN_ID}_analysis.log
     start_log "$ANALYSIS_LOG" "$RUN_PYTHON"
-    say ""
+    say "" && say "Analysis. Log: $ANALYSIS_LOG"
     each_analysis run_analysis
+    [[ -z $SUMMARY ]] || { say "" && say "$SUMMARY"; }
 }
 
+# run_analysis COMMAND...: what it printed goes to the log, and of a failure the lines that say why to the screen.
 run_analysis() {
-    local status=0
-    printf '\n$ %s\n' "$(quoted "$@")" >>"$ANALYSIS_LOG"
-    run_logged "$ANALYSIS_LOG" "$@" || status=$?
-    ((status == 0)) || FAILED+=("$(basename "${@: -2:1}") (exit code $status), see $ANALYSIS_LOG")
+    local name output=$ANALYSIS_LOG.output fd status=0 started=$SECONDS
+    name=$(basename "${@: -2:1}")
+    exec {fd}>"$output"
+    run_child "$fd" "$@" || status=$?
+    exec {fd}>&-
+    { printf '\n$ %s\n' "$(quoted "$@")" && cat "$output"; } | hide_credentials >>"$ANALYSIS_LOG" ||
+        note "$ANALYSIS_LOG could not be written; free the disk"
+    [[ $name != analyze_summary.py ]] || SUMMARY=$(grep -v '^wrote ' "$output" || true)
+    ((status == 0)) || reasons "$output"
+    rm -f "$output"
+    [[ -z $INTERRUPTED ]] || end_interrupted
+    if ((status)); then
+        FAILED+=("$name (exit code $status), see $ANALYSIS_LOG")
+    else
+        say "  $(step_of_analysis "$name"): done in $((SECONDS - started)) s"
+    fi
 }
 
-# The files of the design that exist, model by model.
-show_outputs() {
-    local folder file
-    say "" && say "Written:"
-    for folder in "$OUTPUT_DIR"/*/; do
-        [[ -f $folder/all_experiments_results.json ]] || continue
-        for file in all_experiments_results.json analysis_results.json seed_analysis.csv config_analysis.csv; do
-            [[ ! -f $folder$file ]] || say "  $folder$file"
-        done
-        say "  $folder<experiment>/results/ and details/"
-    done
-    for file in model_comparison.csv comparison_results.json report.html answers/index.html report.zip figures; do
-        [[ ! -e $OUTPUT_DIR/$file ]] || say "  $OUTPUT_DIR/$file"
-    done
-    say "  $OUTPUT_DIR/logs/${RUN_ID}_*.log"
+step_of_analysis() {
+    case $1 in
+        analyze_results.py) echo "reading the experiments" ;;
+        analyze_summary.py) echo "statistics and comparisons" ;;
+        convert_parquet_to_csv.py) echo "CSV files" ;;
+        *) echo "report" ;;
+    esac
+}
+
+# The lines of a command's output that say what failed; its last line where none does.
+reasons() {
+    local lines
+    lines=$(grep -E '^(skipped|failed|error|[a-z_.]+): ' "$1" | head -n 10 || true)
+    note "${lines:-$(tail -n 1 "$1")}"
+}
+
+# The last line of a run.
+show_report() {
+    say ""
+    if [[ -f $OUTPUT_DIR/report.html ]]; then
+        say "Report: $OUTPUT_DIR/report.html   Tables: $OUTPUT_DIR/tables/   Logs: $OUTPUT_DIR/logs/"
+    else
+        say "Results: $OUTPUT_DIR/   Logs: $OUTPUT_DIR/logs/"
+    fi
 }

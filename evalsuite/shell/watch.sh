@@ -52,7 +52,7 @@ watch_checkpoints() {
     done
     [[ -z $UNREPORTED$UNLOGGED ]] || report_checkpoints
     say "" && say "Stopped: $STOP_FILE is there. Remove it before the next watch."
-    show_outputs
+    show_report
     exit $((${#FAILED[@]} > 0))
 }
 

@@ -175,14 +175,25 @@ def test_a_log_begins_with_the_machine_and_ends_with_the_output(suite):
     assert log.read_text().endswith("hello from main\n") and "hello from main" in done.stdout
 
 
-def test_written_files_are_named_at_the_end(suite):
-    results = suite.folder / "output" / "small"
-    results.mkdir(parents=True)
-    for name in ("all_experiments_results.json", "seed_analysis.csv"):
-        (results / name).write_text("{}")
-    out = suite.run().stdout
-    assert "  output/small/seed_analysis.csv\n" in out and "config_analysis.csv" not in out
-    assert re.search(r"^  output/logs/[-\d]+_\*\.log$", out, re.MULTILINE)
+def test_a_run_ends_with_the_summary_and_where_the_report_is(suite):
+    (suite.folder / "output").mkdir()
+    (suite.folder / "output" / "report.html").touch()
+    said = "\n".join(f"wrote output/file{number}" for number in range(30))
+    table = "model  mean\nsmall  43.1\nwrote output/tables/"
+    suite.rules(**{"analyze_summary": {"say": table}, "convert_parquet": {"say": said}, "report": {"say": said}})
+    done = suite.run()
+    end = done.stdout.rstrip("\n").splitlines()[-4:]
+    assert end == ["model  mean", "small  43.1", "", done.stdout.splitlines()[-1]]
+    assert end[-1].startswith("Report: output/report.html ") and "wrote " not in done.stdout + done.stderr
+    (log,) = suite.folder.glob("output/logs/*_analysis.log")
+    assert "wrote output/file29" in log.read_text() and "small  43.1" in log.read_text()
+
+
+def test_what_an_analysis_could_not_read_is_on_the_screen(suite):
+    suite.rules(**{"analyze_results": {"exit": 1, "say": "model  tasks\nskipped: a/b.json: not JSON\nwrote c"}})
+    done = suite.run()
+    assert done.returncode == 1 and "run_interactive: skipped: a/b.json: not JSON\n" in done.stderr
+    assert "analyze_results.py (exit code 1), see output/logs/" in done.stderr and "wrote c" not in done.stderr
 
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
