@@ -1,1 +1,1 @@
-"""What is on disk and who may write it: journals, manifests, locks, the record of who added which answers."""
+"""Files of an experiment and who may write them: journals, manifests, locks, and the record of runs."""

@@ -1,7 +1,7 @@
-"""The journal: an experiment's completions, one JSON line each, on disk the moment they finish.
+"""The journal: the completions of an experiment, one JSON line each, written as soon as they finish.
 
-A completion is written and flushed at once, and synced to disk at least every second, so that a node's
-power loss costs a second. A torn last line, which a kill may leave, is cut off before the next line is written.
+A completion is handed to the operating system immediately and synced to disk within a second, so a power failure costs
+one second of work. A kill may leave an incomplete ("torn") last line, which is removed before the next line is written.
 """
 
 import contextlib
@@ -12,33 +12,36 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from evalsuite.errors import RunError
 from evalsuite.files import sync
 
 LIVE = "completions.jsonl"
 PACKED = "completions.jsonl.zst"
-SYNC_SECONDS = 1.0
-PACK_LEVEL, PACK_BYTES = 9, 16 << 20
+SYNC_SECONDS = 1.0  # the longest time that an appended line stays unsynced
+PACK_LEVEL = 9  # of zstd
+PACK_BYTES = 16 << 20  # compressed at a time
 Key = tuple[str, int]  # problem hash, sample index
+_REQUIRED = {"problem": str, "sample": int, "text": str, "finish_reason": str, "prompt_tokens": int,
+             "output_tokens": int}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One generated answer. `token_ids` are the generated ids where the server gave them, else empty."""
+    """One generated answer. Its fields are those of a line in the journal."""
 
-    problem: str
-    sample: int
+    problem: str  # problem hash
+    sample: int  # sample index, from 0
     text: str
-    finish_reason: str
+    finish_reason: str  # as the server gives it: "stop", "length", ...
     prompt_tokens: int
     output_tokens: int
-    token_ids: tuple[int, ...] = ()
-    reasoning: str | None = None
+    token_ids: tuple[int, ...] = ()  # the generated ids; empty if the server does not return them
+    reasoning: str | None = None  # thinking that the server returned apart from the text
     request_seed: int = 0
-    seconds: float = 0.0
-    finished_at: float = 0.0
+    seconds: float = 0.0  # from sending the request to the end of the answer
+    finished_at: float = 0.0  # Unix time
 
     @property
     def key(self) -> Key:
@@ -46,24 +49,25 @@ class Completion:
 
 
 class Journal:
-    """The completions of one experiment's folder, live or packed. Raises RunError where the disk refuses."""
+    """The completions in one experiment's folder: a file of lines being appended ("live"), a compressed one ("packed"),
+    or both. Its methods raise RunError if the disk fails or is full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.live, self.packed = folder / LIVE, folder / PACKED
-        self.torn = 0  # torn lines dropped
+        self.torn = 0  # torn lines that the latest `read` skipped
         self._handle = -1
-        self._end = 0  # of the last whole line
+        self._end = 0  # position after the last whole line
 
     def read(self) -> Iterator[Completion]:
-        """Every whole completion, the packed ones first; of two with one key the first counts."""
+        """All whole completions, those of the packed file first. If two have the same key, the first one counts."""
         seen: set[Key] = set()
-        for completion in self._lines():
+        for completion in self._whole_lines():
             if completion.key not in seen:
                 seen.add(completion.key)
                 yield completion
 
-    def _lines(self) -> Iterator[Completion]:
+    def _whole_lines(self) -> Iterator[Completion]:
         self.torn = 0
         for path in (self.packed, self.live):
             try:
@@ -78,11 +82,11 @@ class Journal:
             except OSError as error:
                 reason = error.strerror or str(error).splitlines()[0]
                 raise RunError(
-                    f"cannot read {path}: {reason}; mend it, or move its folder away to start it afresh"
+                    f"cannot read {path}: {reason}; repair it, or move its folder away to start the experiment again"
                 ) from error
 
     def append(self, completion: Completion) -> None:
-        """Write one completion and hand it to the operating system at once; a line goes in whole or not at all."""
+        """Append one completion, handing it to the operating system. If that fails, no part of the line remains."""
         line = as_line(completion)
         rest = memoryview(line)
         try:
@@ -92,9 +96,9 @@ class Journal:
                 rest = rest[os.write(self._handle, rest) :]
             self._end += len(line)
         except OSError as error:
-            self._take_back()
+            self._remove_partial_line()
             raise RunError(
-                f"cannot write {self.live}: {error.strerror}; make room for it, then run again to go on"
+                f"cannot write {self.live}: {error.strerror}; free some disk space, then run again to continue"
             ) from error
 
     def _open_for_append(self) -> None:
@@ -106,17 +110,18 @@ class Journal:
         if is_new:
             sync(self.folder)
 
-    def _take_back(self) -> None:
-        """Remove the part of a line that a full disk still took."""
+    def _remove_partial_line(self) -> None:
+        """Remove what a disk accepted of a line before it was full."""
         if self._handle >= 0:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._handle, self._end)
 
     def sync(self) -> None:
-        """Force what was appended onto the disk."""
-        handle = self._handle  # the syncing thread meets a journal that is being closed
+        """Force the appended lines onto the disk."""
+        handle = self._handle  # read once, because another thread may be closing the journal
         if handle >= 0:
-            with contextlib.suppress(OSError):  # closed meanwhile, and closing syncs; a bad disk fails the next append
+            # An error means that it was closed meanwhile, which syncs, or that the disk fails, as the next append will.
+            with contextlib.suppress(OSError):
                 os.fsync(handle)
 
     def close(self) -> None:
@@ -126,21 +131,11 @@ class Journal:
             handle, self._handle = self._handle, -1
             os.close(handle)
 
-    def _blocks(self) -> Iterator[bytes]:
-        """All lines, in pieces of a size to compress at once."""
-        block = bytearray()
-        for completion in self.read():
-            block += as_line(completion)
-            if len(block) >= PACK_BYTES:
-                yield bytes(block)
-                block.clear()
-        yield bytes(block)
-
     def pack(self) -> str:
-        """Fold the live file into the compressed one (a tenth to a third of the size); returns the packed file's name.
+        """Merge the live file into the packed one, which takes a tenth to a third of the space; returns its name.
 
-        Each block of lines is a frame of its own: frames in a row are a zstd file, and pyarrow's streams cannot be
-        told the level, which halves the size.
+        Each block of lines becomes one zstd frame, and the concatenated frames are a valid zstd file. pyarrow's
+        compressing streams are not used because they cannot set the compression level, which halves the size.
         """
         import pyarrow as pa
 
@@ -159,26 +154,33 @@ class Journal:
             self.live.unlink()
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise RunError(f"cannot write {self.packed}: {error.strerror or error}; make room for it") from error
+            raise RunError(f"cannot write {self.packed}: {error.strerror or error}; free some disk space") from error
         return PACKED
+
+    def _blocks(self) -> Iterator[bytes]:
+        """All lines, in blocks of about PACK_BYTES."""
+        block = bytearray()
+        for completion in self.read():
+            block += as_line(completion)
+            if len(block) >= PACK_BYTES:
+                yield bytes(block)
+                block.clear()
+        yield bytes(block)
 
 
 def as_line(completion: Completion) -> bytes:
-    """A completion's line. dataclasses.asdict would copy token by token: ten times the cost of all the rest."""
+    """A completion as a line of the journal. It uses vars because dataclasses.asdict copies every token, which takes
+    ten times as long as everything else."""
     return json.dumps(vars(completion), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-_TYPES: dict[str, Any] = {"problem": str, "sample": int, "text": str, "finish_reason": str, "prompt_tokens": int,
-                          "output_tokens": int}  # fmt: skip
-
-
 def parse(line: bytes) -> Completion | None:
-    """A journal line's completion; None for a torn or foreign line."""
+    """The completion in a line of the journal; None if the line is torn or is something else."""
     if not line.endswith(b"\n"):
         return None
     try:
         value = json.loads(line)
-        if not all(isinstance(value[name], kind) for name, kind in _TYPES.items()):
+        if not all(isinstance(value[name], kind) for name, kind in _REQUIRED.items()):
             return None
         known = {field.name: value[field.name] for field in fields(Completion) if field.name in value}
         return Completion(**known | {"token_ids": tuple(value.get("token_ids", ()))})
@@ -187,7 +189,7 @@ def parse(line: bytes) -> Completion | None:
 
 
 def cut_torn_tail(path: Path) -> None:
-    """Cut what stands behind the last line break, so that the next line starts on a line of its own."""
+    """Remove what follows the last line break, so that the next line does not join a torn one."""
     if not path.exists():
         return
     with path.open("r+b") as stream:
@@ -218,7 +220,7 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 
 class Syncer:
-    """A thread that syncs the open journals every second, so that no completion waits for a slow disk."""
+    """A thread that syncs journals every half second, so that appending a completion never waits for a slow disk."""
 
     def __init__(self) -> None:
         self._journals: set[Journal] = set()
@@ -228,7 +230,7 @@ class Syncer:
         self._thread.start()
 
     def touch(self, journal: Journal) -> None:
-        """Note that a journal has something to sync."""
+        """Record that a journal has new lines to sync."""
         with self._lock:
             self._journals.add(journal)
 
@@ -240,11 +242,11 @@ class Syncer:
         with self._lock:
             journals, self._journals = self._journals, set()
         for journal in journals:
-            with contextlib.suppress(OSError):  # an append to the same file reports it
+            with contextlib.suppress(OSError):  # the next append to the same file will report it
                 journal.sync()
 
     def stop(self) -> None:
-        """Sync a last time and end the thread."""
+        """End the thread after a last sync."""
         self._stop.set()
         self._thread.join()
         self._sync()

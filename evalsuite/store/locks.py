@@ -1,8 +1,9 @@
-"""One holder an experiment, on NFS too: a lock is a file linked into place, kept fresh by its holder.
+"""Locks on folders, so that only one process works on an experiment, on NFS too.
 
-`link` is atomic on NFS where `flock` may not be. A holder on this machine is alive if its process is; one elsewhere
-(another host, another container) if its file's time still moves, by the file server's clock. A dead holder's lock is
-taken over.
+A lock is a file that its holder links into place and whose modification time it keeps updating. `link` is atomic on
+NFS, where `flock` may not be. A holder on this machine is alive if its process is. A holder elsewhere (another host or
+another container) is alive if it has updated the file within STALE_SECONDS, by the file server's clock. The lock of a
+dead holder is taken over.
 """
 
 import contextlib
@@ -18,14 +19,15 @@ from typing import Any
 from evalsuite.errors import RunError
 
 NAME = ".lock"
-TAKEOVER = ".lock.takeover"  # who may remove a dead holder's lock
-BEAT_SECONDS = 15.0
-STALE_SECONDS = 90.0
-DOUBT_SECONDS = 600.0  # the same where two clocks are compared
+TAKEOVER = ".lock.takeover"  # held by the process that is removing a dead holder's lock
+BEAT_SECONDS = 15.0  # between two updates of a lock's time
+STALE_SECONDS = 90.0  # without an update, after which a holder elsewhere counts as dead
+DOUBT_SECONDS = 600.0  # the same if our own clock has to be compared with the file server's
 
 
 def process_start(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: a pid that was given again is another process. None: no process."""
+    """When a process started, in kernel ticks since boot: with its ID, this identifies a process although IDs are
+    reused. None if there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
@@ -34,7 +36,7 @@ def process_start(pid: int) -> str | None:
 
 
 def machine() -> str:
-    """What tells machines apart whose processes cannot see each other: this boot, this container's process numbers."""
+    """Identify what shares our process IDs: the boot of this machine and the PID namespace of this container."""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
@@ -42,7 +44,8 @@ def machine() -> str:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a living process holds a folder's lock; nothing is touched, so that elsewhere our own clock must do."""
+    """Whether a living process holds a folder's lock. It writes nothing, so it must use our own clock for a holder
+    elsewhere."""
     holder = _read(folder / NAME)
     if holder is None:
         return False
@@ -59,7 +62,8 @@ def _is_running(holder: dict[str, Any]) -> bool:
 
 
 class Locks:
-    """The locks that this process holds. `held_list`, the supervisor's, names them for cleaning after a kill."""
+    """The locks that this process holds. `held_list` is the file that tells our supervisor which locks to remove if
+    this process is killed."""
 
     def __init__(self, held_list: Path | None = None) -> None:
         pid = os.getpid()
@@ -67,30 +71,33 @@ class Locks:
         self.me["id"] = uuid.uuid4().hex
         self.held: set[Path] = set()
         self._held_list = held_list
-        self._guard = threading.Lock()
+        self._list_lock = threading.Lock()
         self._stop = threading.Event()
         self._beat = threading.Thread(target=self._keep_fresh, name="locks", daemon=True)
         self._beat.start()
 
     def acquire(self, folder: Path) -> str | None:
-        """Take a folder's lock; None when it is ours, else who holds it. Raises RunError where the disk refuses."""
+        """Take a folder's lock; returns None if we have it now, else a description of its holder.
+
+        Raises RunError if the folder cannot be written.
+        """
         path = folder / NAME
         mine = folder / f"{NAME}.{self.me['id']}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._note(path, add=True)  # before it is there, so that a kill at any moment leaves nothing behind
+            self._update_list(path, add=True)  # before the lock exists, so that a kill at any moment leaves nothing
             mine.write_text(json.dumps(self.me))
             try:
                 holder = self._take(path, mine)
             finally:
                 mine.unlink(missing_ok=True)
         except OSError as error:
-            self._note(path, add=False)
+            self._update_list(path, add=False)
             raise RunError(
-                f"cannot lock {folder}: {error.strerror}; it must be a folder that can be written"
+                f"cannot lock {folder}: {error.strerror}; check its permissions and the disk's free space"
             ) from error
         if holder is not None:
-            self._note(path, add=False)
+            self._update_list(path, add=False)
         return holder
 
     def _take(self, path: Path, mine: Path) -> str | None:
@@ -100,14 +107,15 @@ class Locks:
                 return None
             except FileExistsError:
                 holder = _read(path)
-                if holder == self.me:  # NFS may report an error for a link that it made
+                if holder == self.me:  # NFS may report an error although it made the link
                     return None
-                if holder is not None and self._alive(holder, path, mine):
+                if holder is not None and self._is_alive(holder, path, mine):
                     return f"{holder.get('host')}, process {holder.get('pid')}"
                 self._remove_dead(path, mine)
         return "another process that is taking it over"
 
-    def _alive(self, holder: dict[str, Any], path: Path, mine: Path) -> bool:
+    def _is_alive(self, holder: dict[str, Any], path: Path, mine: Path) -> bool:
+        """Whether the holder of the lock `path` is alive. `mine` is a file of ours beside it, to ask for the time."""
         if holder.get("machine") == self.me["machine"]:
             return _is_running(holder)
         with contextlib.suppress(OSError):
@@ -116,44 +124,46 @@ class Locks:
         return False
 
     def _remove_dead(self, path: Path, mine: Path) -> None:
-        """Remove a dead holder's lock, if nobody else is at it: of two, the slower would remove the quicker's own."""
+        """Remove a dead holder's lock. A second lock, TAKEOVER, admits one process at a time: otherwise the slower of
+        two would remove the lock that the faster one has just taken."""
         guard = path.with_name(TAKEOVER)
         try:
             os.link(mine, guard)
         except FileExistsError:
             admitted = _read(guard)
-            if admitted is not None and not self._alive(admitted, guard, mine):  # killed in the middle of it
+            if admitted is not None and not self._is_alive(admitted, guard, mine):  # it was killed before it finished
                 guard.unlink(missing_ok=True)
             time.sleep(0.02)
             return
         try:
-            holder = _read(path)  # anew: it may be a living one's by now
-            if holder is not None and not self._alive(holder, path, mine):
+            holder = _read(path)  # again, since a living process may hold it by now
+            if holder is not None and not self._is_alive(holder, path, mine):
                 path.unlink(missing_ok=True)
         finally:
             guard.unlink(missing_ok=True)
 
-    def _note(self, path: Path, add: bool) -> None:
-        """Keep the supervisor's list: our id, then the locks. A list that cannot be written costs a stale lock."""
-        with self._guard, contextlib.suppress(OSError):
+    def _update_list(self, path: Path, add: bool) -> None:
+        """Update the supervisor's list: our id, then our locks. If that fails, a kill may leave a lock behind, which
+        the next run takes over."""
+        with self._list_lock, contextlib.suppress(OSError):
             (self.held.add if add else self.held.discard)(path)
             if self._held_list is not None:
                 lines = [self.me["id"], *(str(held.resolve()) for held in self.held)]
                 self._held_list.write_text("\0".join(lines), encoding="utf-8", errors="surrogateescape")
 
     def release(self, folder: Path) -> None:
-        """Give a folder's lock back, if it is still ours; a folder that stayed empty goes with it."""
+        """Release a folder's lock if it is still ours; removes the folder too if it is empty."""
         path = folder / NAME
         if path in self.held:
             holder = _read(path)
-            with contextlib.suppress(OSError):  # a disk that refuses leaves a lock that the next run takes over
+            with contextlib.suppress(OSError):  # if this fails, the next run takes the lock over
                 if holder == self.me:
                     path.unlink(missing_ok=True)
                 folder.rmdir()
-            self._note(path, add=False)
+            self._update_list(path, add=False)
 
     def release_all(self) -> None:
-        """Give all locks back and stop keeping them fresh."""
+        """Release all locks and stop updating them."""
         for path in list(self.held):
             self.release(path.parent)
         self._stop.set()
@@ -167,7 +177,7 @@ class Locks:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Whose lock it is; None where there is none, nobody's ({}) where it is damaged: then its age alone tells."""
+    """The holder of a lock; None if there is no lock. A damaged lock has the holder {}, so only its age counts."""
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""experiment.json: written last, by rename. A folder without it is unfinished; readers use the files that it names."""
+"""The manifest, experiment.json, which describes an experiment and lists its files.
+
+It is written last, by rename. So a folder without it is unfinished, and readers use only the files that it lists.
+"""
 
 import json
 import time
@@ -12,11 +15,11 @@ from evalsuite.files import printable, read_json, write_json
 from evalsuite.store import sessions
 
 NAME = "experiment.json"
-OWNER = "model.json"
+OWNER = "model.json"  # in a model's folder: which model its experiments belong to
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """A folder's manifest; None where there is none or it cannot be read (then the folder counts as unfinished)."""
+    """A folder's manifest; None if it is missing or cannot be read, in which case the folder counts as unfinished."""
     try:
         value = read_json(folder / NAME)
     except (OSError, ValueError):
@@ -25,40 +28,42 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def is_finished(folder: Path, experiment: Experiment, selection: list[Any]) -> bool:
-    """True where the folder holds this very experiment, graded, on at least the problems that are asked now."""
+    """Whether the folder holds exactly this experiment, graded on at least the problems of `selection`."""
     found = read(folder)
     if found is None or found.get("status") != "finished" or found.get("fingerprint") != experiment.fingerprint:
         return False
-    return any(covers(had, selection) for had in found.get("selections", []))
+    return any(covers(graded, selection) for graded in found.get("selections", []))
 
 
-def covers(had: list[Any], wanted: list[Any]) -> bool:
-    """Whether a choice of problems (max_samples, ids, filter) holds another: all hold any, the first 50 the first 20.
+def covers(graded: list[Any], wanted: list[Any]) -> bool:
+    """Whether one selection, [max_samples, ids, filter], includes all problems of another.
+
+    Everything includes any selection, and a sample of 50 includes the sample of 20.
 
     >>> covers([None, [], ""], [20, [], "level>=4"]), covers([20, [], ""], [50, [], ""])
     (True, False)
     """
-    if had == [None, [], ""]:
+    if graded == [None, [], ""]:
         return True
-    if had[1:] != wanted[1:]:
+    if graded[1:] != wanted[1:]:
         return False
-    return had[0] is None or (wanted[0] is not None and wanted[0] <= had[0])
+    return graded[0] is None or (wanted[0] is not None and wanted[0] <= graded[0])
 
 
-def lengths(folders: Iterable[Path], tasks: set[str]) -> Iterator[tuple[str, str, int]]:
-    """Task, problem and output tokens of all finished answers to these tasks by the experiments' models."""
-    for path in (path for model in {one.parent for one in folders} for path in model.glob(f"*_seed*/{NAME}")):
+def earlier_lengths(model_folders: Iterable[Path], tasks: set[str]) -> Iterator[tuple[str, str, int]]:
+    """Task, problem and output tokens of every graded answer to these tasks in the given models' folders."""
+    for path in (path for folder in model_folders for path in folder.glob(f"*_seed*/{NAME}")):
         found = read(path.parent) or {}
         counts = found.get("output_tokens")
-        if found.get("task") in tasks and isinstance(counts, dict):  # manifests of old have none
+        if found.get("task") in tasks and isinstance(counts, dict):  # old manifests have no counts
             known = {problem: tokens for problem, tokens in counts.items() if isinstance(tokens, int)}
             yield from ((found["task"], problem, tokens) for problem, tokens in known.items())
 
 
 def check_owner(folder: Path, source: str, weights: str) -> None:
-    """Raise UserError when the folder holds results of another model than this one, though their names are the same.
+    """Raise UserError if a model's folder holds results of another model that has the same name.
 
-    `source` is the model as vLLM takes it (hub id or folder), `weights` its identity.
+    `source` is the model as vLLM takes it (hub id or folder), and `weights` identifies its weights.
     """
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
@@ -67,14 +72,14 @@ def check_owner(folder: Path, source: str, weights: str) -> None:
     place = _absolute(source)
     if owner.get("source") != place and owner.get("weights") != weights:
         raise UserError(
-            f"{printable(str(folder))} holds results of {printable(str(owner.get('source')))}, not of "
-            f"{printable(place)}: two models of one name; name one of them otherwise: "
-            f"NAME={printable(source)}, or NAME@STEP= for a checkpoint"
+            f"{printable(str(folder))} holds results of another model with this name, "
+            f"{printable(str(owner.get('source')))}; give {printable(place)} another name with --model "
+            f"NAME={printable(source)}, or NAME@STEP=... for a checkpoint"
         )
 
 
-def claim(folder: Path, name: str, source: str, weights: str) -> None:
-    """Note whose folder this is; a checkpoint overwritten in place keeps its folder."""
+def record_owner(folder: Path, name: str, source: str, weights: str) -> None:
+    """Record which model a folder belongs to. A checkpoint that is overwritten in place keeps its folder."""
     value = {"schema_version": 1, "model": name, "source": _absolute(source), "weights": weights}
     try:
         same = read_json(folder / OWNER) == value
@@ -89,26 +94,36 @@ def _absolute(source: str) -> str:
 
 
 def origin(folder: Path, provenance: dict[str, Any], restarts: int) -> dict[str, Any]:
-    """Where an experiment's completions come from, by the runs that added them; `provenance` is this run's.
+    """The part of a manifest that says where the experiment's completions come from, by the runs that added them.
 
-    The last of them gives `circumstances` and `provenance`; what was not the same in all of them is named.
+    `circumstances` and `provenance` are those of the last of these runs; `mixed_circumstances` lists what differed
+    between them. The argument `provenance` is that of the current run, which restarted its engine `restarts` times.
     """
     runs = sessions.read(folder)
-    before = read(folder) or {}
-    if not runs:  # graded again, from a journal without such a record
-        known = {name: before.get(name) for name in ("circumstances", "provenance")}
-        return {"circumstances": known["circumstances"] or {}, "provenance": known["provenance"] or provenance}
+    if not runs:  # an old journal, without a record of runs, is being graded again
+        before = read(folder) or {}
+        return {
+            "circumstances": before.get("circumstances") or {},
+            "provenance": before.get("provenance") or provenance,
+        }
     last = runs[-1]["provenance"]
     if last.get("started") == provenance.get("started") and last.get("host") == provenance.get("host"):
         last |= {"engine_restarts": restarts}
-    short = [{name: one["provenance"].get(name) for name in ("started", "host", "git_commit")} for one in runs]
-    shown = [one | {"circumstances": run["circumstances"]} for one, run in zip(short, runs, strict=True)]
-    found = {"circumstances": runs[-1]["circumstances"], "provenance": {"engine_restarts": 0} | last}
-    return found | {"mixed_circumstances": sessions.differing(runs), "sessions": shown}
+    shown = [
+        {name: run["provenance"].get(name) for name in ("started", "host", "git_commit")}
+        | {"circumstances": run["circumstances"]}
+        for run in runs
+    ]
+    return {
+        "circumstances": runs[-1]["circumstances"],
+        "provenance": {"engine_restarts": 0} | last,
+        "mixed_circumstances": sessions.differing(runs),
+        "sessions": shown,
+    }
 
 
 def base(experiment: Experiment, came_from: dict[str, Any]) -> dict[str, Any]:
-    """What is known of an experiment before it is graded; `came_from` as `origin` gives it."""
+    """The part of a manifest that is known before grading. `came_from` is the result of `origin`."""
     return {
         "schema_version": 1,
         "status": "incomplete",
@@ -124,5 +139,5 @@ def base(experiment: Experiment, came_from: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(folder: Path, value: dict[str, Any]) -> None:
-    """Write the manifest, stamped with the time of grading."""
+    """Write the manifest, with the time of grading."""
     write_json(folder / NAME, value | {"graded_at": time.strftime("%Y-%m-%dT%H:%M:%S%z")})

@@ -1,7 +1,7 @@
-"""Under which circumstances an experiment's completions came: a line for every run that added some.
+"""sessions.jsonl: the circumstances of every run that added completions to an experiment, one line per run.
 
-A run that is killed, and gone on with elsewhere, leaves completions of two kinds of GPU in one experiment: what differs
-is in the manifest, and the tables flag it.
+If a run is killed and continued elsewhere, an experiment may hold completions from two kinds of GPU. The manifest lists
+what differs, and the tables flag it.
 """
 
 import json
@@ -14,9 +14,10 @@ from evalsuite.errors import RunError
 NAME = "sessions.jsonl"
 
 
-def note(folder: Path, circumstances: dict[str, Any], provenance: dict[str, Any]) -> None:
-    """Add this run's line, before its first completion. Raises RunError where the disk refuses."""
-    line = "\n" + json.dumps({"circumstances": circumstances, "provenance": provenance}) + "\n"  # behind a torn line
+def record(folder: Path, circumstances: dict[str, Any], provenance: dict[str, Any]) -> None:
+    """Append a run's line; call it before the run's first completion. Raises RunError if the file cannot be written."""
+    # The leading line break separates the new line from one that a kill may have left incomplete.
+    line = "\n" + json.dumps({"circumstances": circumstances, "provenance": provenance}) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / NAME).open("a", encoding="utf-8") as stream:
@@ -24,11 +25,13 @@ def note(folder: Path, circumstances: dict[str, Any], provenance: dict[str, Any]
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        raise RunError(f"cannot write {folder / NAME}: {error.strerror}; make room for it, then run again") from error
+        raise RunError(
+            f"cannot write {folder / NAME}: {error.strerror}; free some disk space, then run again"
+        ) from error
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The runs that added completions, oldest first; torn lines are left out."""
+    """The runs that added completions, oldest first; incomplete lines are skipped."""
     try:
         lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -47,7 +50,7 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def differing(sessions: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The circumstances that were not always the same, each with its values.
+    """The circumstances that were not the same in all runs, each with its values.
 
     >>> differing([{"circumstances": {"gpu": "A"}}, {"circumstances": {"gpu": "B"}}])
     {'gpu': ['A', 'B']}

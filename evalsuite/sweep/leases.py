@@ -89,7 +89,7 @@ class Leases:
         self._locks = Locks(self._supervisor.folder / "held")
         for folder, model in self.sweep.owners.items():
             if self._locks.acquire(folder) is None:  # whoever holds it writes the same
-                manifest.claim(folder, model.name, model.source, model.weights)
+                manifest.record_owner(folder, model.name, model.source, model.weights)
                 self._locks.release(folder)
 
     def _lock(self, experiment: Experiment, told: bool) -> bool:

@@ -48,7 +48,7 @@ def fill(sweep: Sweep, todo: list[Experiment]) -> None:
         target.close()
         if not sessions.read(folder):
             for run in sessions.read(source):
-                sessions.note(folder, run["circumstances"], run["provenance"])
+                sessions.record(folder, run["circumstances"], run["provenance"])
 
 
 def shorten(completion: Completion, tokens: int, decode: Any) -> Completion:

@@ -91,7 +91,8 @@ class Run:
 
     def _read_journals(self) -> dict[str, set[str]]:
         """Problems already answered, by experiment; one whose journal cannot be read is named and left out."""
-        for noted in manifest.lengths(map(self.sweep.folder_of, self.todo), {one.task for one in self.todo}):
+        model_folders = {self.sweep.folder_of(one).parent for one in self.todo}
+        for noted in manifest.earlier_lengths(model_folders, {one.task for one in self.todo}):
             self.lengths.add(*noted)
         had = {}
         for experiment in self.todo:
@@ -227,7 +228,7 @@ class Run:
         journal = self.journals[item.experiment.name]
         if item.experiment.name not in self.added:
             self.added.add(item.experiment.name)
-            sessions.note(journal.folder, self.circumstances, self.provenance)
+            sessions.record(journal.folder, self.circumstances, self.provenance)
         journal.append(completion)
         self.syncer.touch(journal)
         self.status.parts[item.experiment.name].answered += 1

@@ -1,4 +1,4 @@
-"""The journal keeps what was appended through kills, torn writes and packing."""
+"""The journal keeps every appended completion through kills, torn writes and packing."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_completion_is_in_the_file_as_soon_as_append_returns(tmp_path: Path) -
     assert len((tmp_path / "completions.jsonl").read_bytes().splitlines()) == 2
 
 
-def test_hostile_text_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_hostile_text_is_read_back_unchanged(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(completion(0, HOSTILE, reasoning="\udfff", request_seed=2**31 - 1))
     journal.append(completion(1))
@@ -58,7 +58,7 @@ def test_hostile_text_comes_back_as_it_was(tmp_path: Path) -> None:
     assert next(iter(journal.read())).text == HOSTILE
 
 
-def test_what_a_killed_process_had_appended_is_all_there(tmp_path: Path) -> None:
+def test_everything_that_a_killed_process_appended_is_kept(tmp_path: Path) -> None:
     dice = random.Random(3)
     for kill in range(4):
         folder = tmp_path / str(kill)
@@ -75,7 +75,7 @@ def test_what_a_killed_process_had_appended_is_all_there(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
-def test_a_torn_tail_is_counted_and_cut_before_the_next_line(tmp_path: Path, cut: int) -> None:
+def test_a_torn_last_line_is_counted_and_removed_before_the_next_line(tmp_path: Path, cut: int) -> None:
     filled(tmp_path).close()
     path = tmp_path / "completions.jsonl"
     path.write_bytes(path.read_bytes()[:-cut])
@@ -85,7 +85,7 @@ def test_a_torn_tail_is_counted_and_cut_before_the_next_line(tmp_path: Path, cut
     assert [one.problem for one in journal.read()] == ["p0", "p1", "p9"] and journal.torn == 0
 
 
-def test_a_journal_that_is_one_torn_line_or_empty_starts_again(tmp_path: Path) -> None:
+def test_appending_works_after_an_empty_or_entirely_torn_file(tmp_path: Path) -> None:
     path = tmp_path / "completions.jsonl"
     for content in (b"", b'{"problem": "p', b"\0" * 200_000):
         path.write_bytes(content)
@@ -102,7 +102,7 @@ def test_of_two_completions_of_one_problem_the_first_counts(tmp_path: Path) -> N
     assert [one.text for one in journal.read()] == ["seven", "seven"]
 
 
-def test_packing_keeps_every_completion_and_appending_goes_on(tmp_path: Path) -> None:
+def test_packing_keeps_every_completion_and_appending_still_works(tmp_path: Path) -> None:
     journal = filled(tmp_path, 50)
     journal.close()
     size = journal.live.stat().st_size
@@ -115,7 +115,7 @@ def test_packing_keeps_every_completion_and_appending_goes_on(tmp_path: Path) ->
     assert len(list(Journal(tmp_path).read())) == 51
 
 
-def test_a_kill_between_packing_and_removing_the_live_file_doubles_nothing(tmp_path: Path) -> None:
+def test_a_kill_between_packing_and_removing_the_live_file_duplicates_nothing(tmp_path: Path) -> None:
     journal = filled(tmp_path, 5)
     journal.close()
     live = journal.live.read_bytes()
@@ -141,17 +141,17 @@ def test_the_syncer_forces_appends_onto_the_disk_within_a_second(tmp_path: Path,
     journal.close()
 
 
-def test_a_disk_that_refuses_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+def test_a_failing_disk_is_a_run_error_with_the_path(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a file where a folder should be")
     with pytest.raises(RunError, match=r"cannot write .*completions\.jsonl: .*run again"):
         Journal(tmp_path / "a").append(completion())
 
 
-def test_a_full_disk_tears_no_line_that_was_there(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_torn_line(tmp_path: Path) -> None:
     program = f"""
 import resource, sys
 sys.path.insert(0, {str(ROOT)!r})
-from tests.test_journal import *
+from tests.store.test_journal import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, -1))
 journal = Journal(Path({str(tmp_path)!r}))
 try:
@@ -170,6 +170,6 @@ except RunError as error:
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
         st.sampled_from(sorted(asdict(completion()))) | st.text(), inner), max_leaves=12).map(
             lambda value: json.dumps(value).encode() + b"\n")))  # fmt: skip
-def test_no_line_raises(line: bytes) -> None:
+def test_parse_never_raises(line: bytes) -> None:
     found = parse(line)
     assert found is None or isinstance(found, Completion)

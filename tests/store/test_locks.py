@@ -1,4 +1,4 @@
-"""One holder an experiment; the dead hold nothing."""
+"""A lock has at most one holder, and a dead holder's lock is taken over."""
 
 import json
 import os
@@ -45,7 +45,7 @@ for turn in range(40):
 
 @contextmanager
 def holder(folder: Path, how: str = "alone") -> Iterator[tuple[subprocess.Popen, str]]:
-    """Another process that holds a folder's lock; gives it and its supervisor's folder."""
+    """Another process that holds a folder's lock; yields it and its supervisor's folder."""
     command = [sys.executable, "-c", HOLDER, str(folder), how]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -66,50 +66,50 @@ def locks() -> Iterator[Locks]:
 
 
 def elsewhere(folder: Path, age: float) -> None:
-    """A lock of another machine whose holder last gave a sign of life `age` seconds ago."""
+    """A lock held on another machine and last updated `age` seconds ago."""
     folder.mkdir(exist_ok=True)
     (folder / NAME).write_text(json.dumps({"host": "far", "machine": "far/1", "pid": os.getpid(), "id": "x"}))
     then = time.time() - age
     os.utime(folder / NAME, (then, then))
 
 
-def test_a_lock_that_a_living_process_holds_is_refused_by_name(tmp_path: Path, locks: Locks) -> None:
+def test_the_lock_of_a_living_process_is_refused_with_its_process_id(tmp_path: Path, locks: Locks) -> None:
     with holder(tmp_path / "e") as (process, _):
         assert f"process {process.pid}" in locks.acquire(tmp_path / "e")
 
 
-def test_a_killed_process_holds_nothing(tmp_path: Path, locks: Locks) -> None:
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path, locks: Locks) -> None:
     with holder(tmp_path / "e") as (process, _):
         process.kill()
         process.wait()
         assert (tmp_path / "e" / NAME).exists() and locks.acquire(tmp_path / "e") is None
 
 
-def test_a_process_number_given_again_is_another_process(tmp_path: Path, locks: Locks) -> None:
+def test_a_process_that_reuses_the_holders_id_does_not_keep_the_lock(tmp_path: Path, locks: Locks) -> None:
     (tmp_path / NAME).write_text(json.dumps(locks.me | {"id": "old", "start": "1"}))
     assert locks.acquire(tmp_path) is None
 
 
-def test_another_machines_lock_holds_while_its_time_moves(tmp_path: Path, locks: Locks) -> None:
+def test_another_machines_lock_is_respected_until_it_is_stale(tmp_path: Path, locks: Locks) -> None:
     elsewhere(tmp_path / "fresh", STALE_SECONDS / 2)
     elsewhere(tmp_path / "stale", STALE_SECONDS * 2)
     assert "far" in locks.acquire(tmp_path / "fresh")
     assert locks.acquire(tmp_path / "stale") is None
 
 
-def test_this_hosts_name_in_another_container_is_another_machine(tmp_path: Path, locks: Locks) -> None:
+def test_another_container_on_this_host_counts_as_another_machine(tmp_path: Path, locks: Locks) -> None:
     tmp_path.joinpath(NAME).write_text(json.dumps(locks.me | {"id": "x", "machine": "another", "pid": 2**22 + 1}))
     assert locks.acquire(tmp_path) is not None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"pid": "x"}', '{"machine": null}'])
-def test_a_damaged_lock_is_no_traceback(tmp_path: Path, locks: Locks, content: str) -> None:
+def test_an_old_damaged_lock_is_taken_over(tmp_path: Path, locks: Locks, content: str) -> None:
     (tmp_path / NAME).write_text(content)
     os.utime(tmp_path / NAME, (1, 1))
     assert locks.acquire(tmp_path) is None
 
 
-def test_release_lets_the_next_in_and_leaves_no_file(tmp_path: Path, locks: Locks) -> None:
+def test_release_frees_the_lock_and_leaves_no_file(tmp_path: Path, locks: Locks) -> None:
     other = Locks()
     (tmp_path / "kept").touch()
     assert locks.acquire(tmp_path) is None and other.acquire(tmp_path) is not None
@@ -119,22 +119,22 @@ def test_release_lets_the_next_in_and_leaves_no_file(tmp_path: Path, locks: Lock
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_release_leaves_a_lock_that_another_took_over(tmp_path: Path, locks: Locks) -> None:
+def test_release_does_not_remove_a_lock_that_was_taken_over(tmp_path: Path, locks: Locks) -> None:
     assert locks.acquire(tmp_path) is None
     elsewhere(tmp_path, 0)
     locks.release(tmp_path)
     assert json.loads((tmp_path / NAME).read_text())["host"] == "far"
 
 
-def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, locks: Locks) -> None:
+def test_a_folder_that_cannot_be_created_is_a_run_error(tmp_path: Path, locks: Locks) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot lock"):
         locks.acquire(tmp_path / "file")
 
 
-def test_racing_takers_are_never_two_inside(tmp_path: Path) -> None:
+def test_racing_processes_never_hold_a_lock_together(tmp_path: Path) -> None:
     folder, log = tmp_path / "e", tmp_path / "log"
-    elsewhere(folder, STALE_SECONDS * 2)  # the first of them takes over a dead one's
+    elsewhere(folder, STALE_SECONDS * 2)  # so that the race begins with taking over a dead holder's lock
     (folder / "kept").touch()
     start = str(time.time() + 1.0)
     racers = [subprocess.Popen([sys.executable, "-c", RACER, str(folder), start, str(log)], cwd=ROOT) for _ in range(4)]
@@ -144,8 +144,8 @@ def test_racing_takers_are_never_two_inside(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["kept"]
 
 
-def test_of_many_takers_of_a_dead_lock_one_gets_it(tmp_path: Path) -> None:
-    """Threads of one process stand in for hosts: each has Locks of its own."""
+def test_a_dead_holders_lock_goes_to_exactly_one_of_many(tmp_path: Path) -> None:
+    """Each thread has its own Locks, as if it were another host."""
     from concurrent.futures import ThreadPoolExecutor
 
     takers = [Locks() for _ in range(8)]
@@ -159,7 +159,7 @@ def test_of_many_takers_of_a_dead_lock_one_gets_it(tmp_path: Path) -> None:
         taker.release_all()
 
 
-def test_a_killed_holders_supervisor_removes_its_lock(tmp_path: Path) -> None:
+def test_the_supervisor_of_a_killed_holder_removes_its_lock(tmp_path: Path) -> None:
     (tmp_path / "kept").touch()
     with holder(tmp_path, "supervised") as (process, folder):
         assert (tmp_path / NAME).exists() and Path(folder).is_dir()
@@ -170,7 +170,7 @@ def test_a_killed_holders_supervisor_removes_its_lock(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept"] and not Path(folder).exists()
 
 
-def test_a_supervisor_leaves_a_lock_that_was_taken_over(tmp_path: Path) -> None:
+def test_the_supervisor_does_not_remove_a_lock_that_was_taken_over(tmp_path: Path) -> None:
     with holder(tmp_path, "supervised") as (process, folder):
         elsewhere(tmp_path, 0)
         process.send_signal(signal.SIGKILL)

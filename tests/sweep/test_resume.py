@@ -55,8 +55,8 @@ def test_lengths_of_finished_answers_are_on_record_for_the_order_of_later_reques
     folder = server.folder / "out" / "bytes"
     lengths = [("demo_arithmetic", one.problem, one.output_tokens) for path in folder.glob("*_seed*")
                for one in Journal(path).read()]  # fmt: skip
-    assert sorted(manifest.lengths([folder / "new"], {"demo_arithmetic"})) == sorted(lengths) and len(lengths) == 12
-    assert not list(manifest.lengths([folder / "new"], {"aime24"}))
+    assert sorted(manifest.earlier_lengths([folder], {"demo_arithmetic"})) == sorted(lengths) and len(lengths) == 12
+    assert not list(manifest.earlier_lengths([folder], {"aime24"}))
 
 
 def test_another_seed_temperature_or_length_pays_for_itself_alone(server: Calls) -> None:
