@@ -19,29 +19,36 @@ if TYPE_CHECKING:
     from tests.support.slurm_site import Site
 
 
-def takes_the_machine(file: str) -> bool:
-    """Whether a test file starts real engines or a Slurm cluster."""
-    return bool(re.search(r"mark\.(engine|slurm)\b", (ROOT / file).read_text()))
+LONGEST = ("sweep", "launch", "pipeline", "progress", "plan")  # folders whose tests start main.py again and again
 
 
-class TwoFilesAtATime(LoadScopeScheduling):
-    """xdist's order of work: one process begins with all that takes the machine, others get the other files."""
+def group_of(file: str) -> str:
+    """The tests that one process runs one after the other: all on a Slurm cluster, all on a real engine, else a file."""
+    marks = set(re.findall(r"mark\.(engine|slurm)\b", (ROOT / file).read_text(encoding="utf-8")))
+    return "slurm" if "slurm" in marks else "engine" if marks else file
+
+
+class TwoGroupsAtATime(LoadScopeScheduling):
+    """xdist's order of work: one process begins with the real engines, one with Slurm, and both go on with the files."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        return "heavy" if takes_the_machine(file) else file
+        return group_of(nodeid.split("::")[0])
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoFilesAtATime:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoGroupsAtATime:
     """Used with --numprocesses, as tests/run.sh gives it."""
-    return TwoFilesAtATime(config, log)
+    return TwoGroupsAtATime(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the machine comes first."""
-    files = {item.nodeid.split("::")[0] for item in items}
-    heavy = set(filter(takes_the_machine, files))
-    items.sort(key=lambda item: item.nodeid.split("::")[0] not in heavy)
+    """What takes longest comes first, so that no process is left with it at the end."""
+
+    def rank(file: str) -> int:
+        group, folder = group_of(file), Path(file).parent.name
+        return 0 if group == "engine" else 1 if group == "slurm" else 2 if folder in LONGEST else 3
+
+    ranks = {file: rank(file) for file in {item.nodeid.split("::")[0] for item in items}}
+    items.sort(key=lambda item: ranks[item.nodeid.split("::")[0]])
 
 
 @pytest.fixture(scope="session")
@@ -101,15 +108,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def own_forkserver() -> Iterator[None]:
-    """Each module has a forkserver of its own: converting preloads nothing that grading needs, which takes 10 s."""
+    """Give each module a forkserver of its own: what one preloads, another may not need. Calls of main.py share one
+    all the same, see tests/support/calls.py."""
     yield
-    server = (
-        sys.modules["multiprocessing.forkserver"]._forkserver if "multiprocessing.forkserver" in sys.modules else None
-    )
-    if server is not None and server._forkserver_pid is not None:
-        for child in multiprocessing.active_children():
-            child.kill()
-        os.kill(
-            server._forkserver_pid, signal.SIGKILL
-        )  # a worker that is left holds its pipe open, and _stop would wait
-        server._stop()
+    module = sys.modules.get("multiprocessing.forkserver")
+    if module is None or module._forkserver._forkserver_pid is None:
+        return
+    for child in multiprocessing.active_children():
+        child.kill()
+    # A worker that is left holds its pipe open, for which _stop would wait.
+    os.kill(module._forkserver._forkserver_pid, signal.SIGKILL)
+    module._forkserver._stop()
