@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.calls import Calls, Outcome
+from tests.support.calls import Calls, Outcome, another_forkserver
 from tests.support.fake_hub import FakeHub, fake_hub
 from tests.support.sweeps import experiments
 from tests.support.trackers import tensorboard_scalars, wandb_log
@@ -23,10 +23,11 @@ def hub() -> Iterator[FakeHub]:
 
 
 @pytest.fixture(scope="module")
-def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The same in all calls: the workers' parent keeps what it was started with."""
+def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The same in all calls, with workers that have it, too."""
     home = str(tmp_path_factory.mktemp("home"))
-    return {"WANDB_MODE": "offline", "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_x", "HF_HOME": home}
+    with another_forkserver():
+        yield {"WANDB_MODE": "offline", "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_x", "HF_HOME": home}
 
 
 @pytest.fixture(scope="module")

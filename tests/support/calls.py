@@ -3,14 +3,19 @@
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from tests.support.sweeps import Suite, running_server
+
+PARTS = ("ensure_running", "connect_to_new_process", "get_inherited_fds", "set_forkserver_preload")
+_shared = forkserver.ForkServer()
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,30 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
+@contextlib.contextmanager
+def shared_forkserver() -> Iterator[None]:
+    """Workers that start within come from one forkserver, whatever module asks: loading lighteval takes it 10 s of a core.
+
+    It is not multiprocessing's own, from which converting starts processes without lighteval.
+    """
+    with patch.multiple(forkserver, _forkserver=_shared, **{name: getattr(_shared, name) for name in PARTS}):
+        yield
+
+
+@contextlib.contextmanager
+def another_forkserver() -> Iterator[None]:
+    """Calls within share another forkserver. A worker has the environment that its forkserver was started with."""
+    global _shared
+    before, _shared = _shared, forkserver.ForkServer()
+    try:
+        yield
+    finally:
+        if _shared._forkserver_pid is not None:
+            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # a worker that is left would keep it, and _stop would wait
+        _shared._stop()
+        _shared = before
+
+
 def call(*arguments: str, **environment: str) -> Outcome:
     """main.py with these arguments; its exit code and output. An error of argparse's ends it as it ends the script."""
     from main import main
@@ -31,6 +60,7 @@ def call(*arguments: str, **environment: str) -> Outcome:
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(shared_forkserver())
         stack.enter_context(patch.dict(os.environ, environment))
         stack.enter_context(patch.object(sys, "argv", ["main.py", *arguments]))  # what provenance records
         try:

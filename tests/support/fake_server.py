@@ -10,6 +10,7 @@ FILE of --control is JSON and is read again for every request, so a test can cha
     burst: {"id": any, "status": 429, "count": 3}         the next requests get this status
     refuse: {"status": 401, "text": "..."}                every request does
     drop: {"id": any, "count": 2}                         connections are cut without an answer
+    hold: {"id": any, "count": 4}                         that many are answered; others wait until told otherwise
     garbage: answer with something that is no JSON        cut: streams end without a finish reason
     kill_on: the worker dies of a prompt that holds this  kill_after: seconds it takes to
     abort_on: a prompt that holds this is answered as by a vLLM that is being stopped
@@ -113,9 +114,22 @@ class FakeServer:
             await asyncio.sleep(told.get("kill_after", 0.0))
             os.kill(self.worker, signal.SIGKILL)
             await asyncio.sleep(60)
-        while self.told().get("hang"):
-            await asyncio.sleep(0.05)
+        await self._wait()
         await asyncio.sleep(told.get("latency", 0.0))
+
+    async def _wait(self) -> None:
+        """Return once the answer may be given. Whoever waits looks again when something else is told."""
+        held_by = None
+        while True:
+            told = self.told()
+            hold = told.get("hold")
+            if not told.get("hang"):
+                if hold is None:
+                    return
+                if hold != held_by and self._due("hold", hold):
+                    return
+                held_by = hold
+            await asyncio.sleep(0.02)
 
     async def _answer(self, request: web.Request, body: dict, told: dict, prompt: str) -> web.StreamResponse:
         text = (

@@ -150,7 +150,7 @@ class Suite:
         """Run main.py to its end; returns its exit code and what it printed this time."""
         log = output.with_name(output.name + ".log")
         before = log.stat().st_size if log.exists() else 0
-        code = self.start(output, *more, **environment).wait(300)
+        code = self.start(output, *more, **environment).wait(600)
         return code, log.read_bytes()[before:].decode("utf-8", "replace")
 
 
@@ -159,8 +159,8 @@ def experiments(output: Path) -> dict[str, dict[str, Any]]:
     return {path.parent.name: json.loads(path.read_text()) for path in output.glob("*/*/experiment.json")}
 
 
-def until(condition: Any, seconds: float = 60.0) -> Any:
-    """Wait for a condition to hold; returns its value. Fails the test when it never does."""
+def until(condition: Any, seconds: float = 600.0) -> Any:
+    """Wait for a condition to hold; returns its value. The seconds only keep a test that fails from hanging."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "waited in vain"
