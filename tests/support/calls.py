@@ -30,7 +30,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def shared_forkserver() -> Iterator[None]:
-    """Workers that start within come from one forkserver, whatever module asks: loading lighteval takes it 10 s of a core.
+    """Workers that start within come from one forkserver, whatever module asks: loading lighteval takes 10 s of a core.
 
     It is not multiprocessing's own, from which converting starts processes without lighteval.
     """
@@ -47,7 +47,7 @@ def another_forkserver() -> Iterator[None]:
         yield
     finally:
         if _shared._forkserver_pid is not None:
-            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # a worker that is left would keep it, and _stop would wait
+            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # _stop would wait for a worker that is left
         _shared._stop()
         _shared = before
 
