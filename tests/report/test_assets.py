@@ -16,8 +16,9 @@ def test_vendored_files_are_the_published_ones():
         assert hashlib.sha256((assets.VENDOR / name).read_bytes()).hexdigest() in table
     fonts = b"".join(path.read_bytes() for path in sorted((assets.VENDOR / "fonts").iterdir()))
     assert hashlib.sha256(fonts).hexdigest() in table
-    for name in ("echarts.LICENSE", "echarts.NOTICE", "echarts.LICENSE-d3", "katex.LICENSE"):
-        assert (assets.VENDOR / name).stat().st_size > 100
+    texts = ("LICENSE", "NOTICE", "LICENSE-d3", "LICENSE-zrender")
+    for name in (*(f"echarts.{text}" for text in texts), "katex.LICENSE", "katex-fonts.LICENSE"):
+        assert (assets.VENDOR / name).stat().st_size > 100 and name in table
 
 
 def test_katex_s_fonts_are_inside_its_style():
@@ -36,3 +37,11 @@ def test_templates_are_short_files_with_no_markup_from_text():
 def test_every_flag_is_documented():
     flags = set(re.findall(r'"(--[a-z-]+)"', Path(command.__file__).read_text()))
     assert len(flags) >= 5 and all(f"`{flag}`" in DOCS.read_text() for flag in flags)
+
+
+def test_the_pages_hold_the_notices_that_licences_ask_for() -> None:
+    charts, formulas = assets.notices("echarts"), assets.notices("katex")
+    for words in ("Apache License", "This product includes software developed at", "Redistribution and use in source"):
+        assert words in charts
+    for words in ("The MIT License", "SIL OPEN FONT LICENSE Version 1.1", "Copyright (c) 2013-2020 Khan Academy"):
+        assert words in formulas

@@ -52,7 +52,7 @@ def test_the_worked_comparison_comes_out_of_the_recorded_answers(shared, tmp_pat
         study.write(tmp_path, system, *study.seeds("gsm8k", scores))
     assert analyze_summary.main([str(tmp_path)]) == 0
     row = study.rows(tmp_path / "model_comparison.csv")[0]
-    example = section("One comparison, read aloud")
+    example = section("A comparison explained")
     for name in ("difference", "stderr", "p_value", "p_mcnemar", "minimum_detectable_effect"):
         printed = re.search(rf"\b{name} ([\d.]+)", example)[1]
         assert float(row[name]) == pytest.approx(float(printed), abs=0.6 * 10 ** -len(printed.split(".")[1]))
