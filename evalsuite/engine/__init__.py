@@ -1,1 +1,1 @@
-"""The engine: one OpenAI-compatible server, started here or already running, and the client that asks it."""
+"""The engine: an OpenAI-compatible server, started by us or already running, and the client that sends requests."""

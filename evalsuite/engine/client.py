@@ -1,4 +1,4 @@
-"""Asking a server for one completion: what is sent, what comes back, and which failures are worth another try."""
+"""Request one completion from a server: the body that is sent, the answer, and which failures are retried."""
 
 import json
 import time
@@ -12,15 +12,17 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from evalsuite.experiment import Configuration
 from evalsuite.store.journal import Completion
 
-# What a strict server may not know, with the value that leaves sampling as it is without the field.
+# Sampling fields that OpenAI's API does not have, with the value at which each of them changes nothing.
 NEUTRAL: dict[str, Any] = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
-RETRIED = (408, 409, 425, 429, 500, 502, 503, 504)
-UNFINISHED = ("abort", "error")  # vLLM's reasons where it was stopped in the middle of an answer
-LONGEST_WAIT = 120.0  # seconds that a server's Retry-After is heeded
+RETRIED_STATUSES = (408, 409, 425, 429, 500, 502, 503, 504)
+ABORT_REASONS = ("abort", "error")  # vLLM's finish reasons if it was stopped in the middle of an answer
+LONGEST_WAIT = 120.0  # seconds; a longer Retry-After of a server is cut to this
+_backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
 class TransientError(Exception):
-    """A failure that may pass: a dropped connection, a timeout, 429 or 5xx. `wait`: seconds the server asks for."""
+    """A failure that may pass: a dropped connection, a timeout, HTTP 429 or 5xx. `wait` is the server's Retry-After in
+    seconds."""
 
     def __init__(self, message: str, status: int = 0, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -28,7 +30,7 @@ class TransientError(Exception):
 
 
 class RefusedError(Exception):
-    """The server refuses this very request (another 4xx): asking again would not help."""
+    """The server refuses this particular request (any other 4xx status), so it is not retried."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -37,9 +39,9 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One completion to ask for. `prompt_ids` for /v1/completions, `messages` for /v1/chat/completions.
+    """One completion to request: with `prompt_ids` from /v1/completions, or with `messages` from /v1/chat/completions.
 
-    `model` is the server's name for an adapter; None asks the endpoint's model itself.
+    `model` is the server's name for an adapter; None requests the endpoint's model itself.
     """
 
     problem: str
@@ -53,7 +55,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and how to ask. `model` is the name the server knows; `strict` servers get only OpenAI's own fields."""
+    """Where and how to send requests. `model` is the model's name on the server. A `strict` server accepts only the
+    fields of OpenAI's own API. `eos_texts` are the end tokens that are stripped from answers."""
 
     base_url: str
     model: str
@@ -73,8 +76,8 @@ class Endpoint:
         return {"Authorization": self.authorization} if self.authorization else {}
 
 
-def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> dict[str, Any]:
-    """The request's JSON. Every sampling field is sent, so that no server's default can change an answer."""
+def request_body(request: Request, configuration: Configuration, endpoint: Endpoint) -> dict[str, Any]:
+    """The JSON body of a request. It has every sampling field, so that no default of a server can change an answer."""
     fields: dict[str, Any] = {
         "model": request.model or endpoint.model,
         "max_tokens": request.max_tokens,
@@ -94,16 +97,16 @@ def body(request: Request, configuration: Configuration, endpoint: Endpoint) -> 
         fields |= {name: getattr(configuration, name) for name in NEUTRAL}
         fields["return_token_ids"] = True
     if not endpoint.chat:
-        whole = {} if endpoint.strict else {"skip_special_tokens": False}  # they are stripped here: see strip_end
-        return fields | whole | {"prompt": list(request.prompt_ids)}
+        keep = {} if endpoint.strict else {"skip_special_tokens": False}  # graders read them; see strip_end
+        return fields | keep | {"prompt": list(request.prompt_ids)}
     fields["messages"] = list(request.messages)
     if kwargs := json.loads(configuration.chat_template_kwargs):
         fields["chat_template_kwargs"] = kwargs
     return fields
 
 
-def unsendable(configuration: Configuration) -> str | None:
-    """The flag that a server which knows only OpenAI's fields cannot be told; None where there is none."""
+def unsupported_flag(configuration: Configuration) -> str | None:
+    """A flag of ours that cannot be expressed with OpenAI's own fields; None if there is none."""
     for name, neutral in NEUTRAL.items():
         if getattr(configuration, name) != neutral:
             return f"--{name} {getattr(configuration, name)}"
@@ -112,7 +115,7 @@ def unsendable(configuration: Configuration) -> str | None:
 
 
 class Client:
-    """Sends requests over one session. `on_tokens(count)` is called as tokens arrive where the endpoint streams."""
+    """Sends requests over one session. If the endpoint streams, `on_tokens(count)` is called as tokens arrive."""
 
     def __init__(
         self, session: aiohttp.ClientSession, endpoint: Endpoint, request_seconds: float | None = None
@@ -125,38 +128,38 @@ class Client:
     async def complete(
         self, request: Request, configuration: Configuration, *, retry: bool = True, strict: bool = False
     ) -> Completion:
-        """One completion. Raises TransientError after the last try, RefusedError at once."""
+        """Request one completion. Raises RefusedError immediately, and TransientError after the last attempt."""
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_attempt(self.endpoint.attempts if retry else 1),
-            wait=_wait,
-            before_sleep=self._count,
+            wait=_seconds_to_wait,
+            before_sleep=self._count_retry,
             reraise=True,
         )
         endpoint = replace(self.endpoint, strict=strict or self.endpoint.strict)
-        return await attempts(self._ask, request, configuration, endpoint)
+        return await attempts(self._send, request, configuration, endpoint)
 
-    def _count(self, state: RetryCallState) -> None:
+    def _count_retry(self, _: RetryCallState) -> None:
         self.retries += 1
 
-    async def _ask(self, request: Request, configuration: Configuration, endpoint: Endpoint) -> Completion:
+    async def _send(self, request: Request, configuration: Configuration, endpoint: Endpoint) -> Completion:
         began = time.time()
-        fields = body(request, configuration, endpoint)
+        fields = request_body(request, configuration, endpoint)
         try:
             async with self.session.post(
                 endpoint.url, json=fields, headers=endpoint.headers, timeout=self.timeout
             ) as response:
                 if response.status != 200:
                     raise await _failure(response, endpoint)
-                answer = await (self._streamed(response) if endpoint.stream else response.json(content_type=None))
+                answer = await (self._merged_stream(response) if endpoint.stream else response.json(content_type=None))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TransientError(f"{type(error).__name__}: {error}") from error
         except ValueError as error:
             raise TransientError(f"the server's answer is not JSON: {error}") from error
         return _completion(request, answer, endpoint, began)
 
-    async def _streamed(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
-        """Put a streamed answer together; fields as an unstreamed one has them."""
+    async def _merged_stream(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
+        """A streamed answer in the form of an unstreamed one."""
         merged: dict[str, Any] = {
             "choices": [{"text": "", "message": {"content": "", "reasoning": ""}, "token_ids": []}]
         }
@@ -166,7 +169,7 @@ class Client:
                 continue
             event = json.loads(line[5:])
             if event.get("error"):
-                raise TransientError(f"the server broke off its answer: {str(event['error'])[:400]}")
+                raise TransientError(f"the server aborted its answer: {str(event['error'])[:400]}")
             merged["usage"] = event.get("usage") or merged.get("usage")
             for part in event.get("choices") or []:
                 _merge(choice, part)
@@ -176,16 +179,14 @@ class Client:
         return merged
 
 
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds until the next try: growing and random, and at least as long as the server asked for."""
+def _seconds_to_wait(state: RetryCallState) -> float:
+    """Seconds until the next attempt: random, growing exponentially, and no shorter than the server's Retry-After."""
     error = state.outcome.exception() if state.outcome else None
     return max(_backoff(state), min(getattr(error, "wait", 0.0), LONGEST_WAIT))
 
 
 def _merge(choice: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add one piece of a stream, in the form of either endpoint, to the choice being put together."""
     delta = part.get("delta") or {}
     choice["text"] += part.get("text") or ""
     choice["message"]["content"] += delta.get("content") or ""
@@ -195,13 +196,14 @@ def _merge(choice: dict[str, Any], part: dict[str, Any]) -> None:
 
 
 async def _failure(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Exception:
+    """The exception for a response with another status than 200."""
     text = (await response.text(errors="replace"))[:400]
-    if endpoint.authorization:  # some servers quote the key that they refuse
+    if endpoint.authorization:  # some servers quote the key that they reject
         text = text.replace(endpoint.authorization.partition(" ")[2], "***")
     message = f"HTTP {response.status}: {text}"
-    if response.status in RETRIED and "insufficient_quota" not in text:
-        asked = response.headers.get("Retry-After", "")
-        return TransientError(message, response.status, float(asked) if asked.isdecimal() else 0.0)
+    if response.status in RETRIED_STATUSES and "insufficient_quota" not in text:
+        retry_after = response.headers.get("Retry-After", "")
+        return TransientError(message, response.status, float(retry_after) if retry_after.isdecimal() else 0.0)
     return RefusedError(message, response.status)
 
 
@@ -212,8 +214,8 @@ def _completion(request: Request, answer: dict[str, Any], endpoint: Endpoint, be
         text = (message.get("content") if endpoint.chat else choice.get("text")) or ""
     except (KeyError, IndexError, AttributeError, TypeError) as error:
         raise TransientError(f"the server's answer has no choices: {str(answer)[:200]}") from error
-    if choice.get("finish_reason") in UNFINISHED:
-        raise TransientError(f"the server broke off its answer: finish_reason {choice['finish_reason']}")
+    if choice.get("finish_reason") in ABORT_REASONS:
+        raise TransientError(f"the server aborted its answer: finish_reason {choice['finish_reason']}")
     token_ids = tuple(choice.get("token_ids") or ())
     ended = time.time()
     return Completion(
@@ -232,7 +234,7 @@ def _completion(request: Request, answer: dict[str, Any], endpoint: Endpoint, be
 
 
 def strip_end(text: str, eos_texts: tuple[str, ...]) -> str:
-    """Text without the end-of-sequence token that closes it; other special tokens stay, graders read them.
+    """The text without its final end-of-sequence token. Other special tokens are kept, because graders read them.
 
     >>> strip_end("<|channel|>final<|message|>7<|return|>", ("<|return|>",))
     '<|channel|>final<|message|>7'

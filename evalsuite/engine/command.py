@@ -1,4 +1,4 @@
-"""vLLM's command line and environment from our options; which of its arguments alter a model's answers."""
+"""vLLM's command line and environment for our options, and which of vLLM's arguments alter a model's answers."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evalsuite.errors import UserError
 
-# Arguments of vLLM that say how fast and where, not what: they belong to the circumstances of a result.
+# Arguments of vLLM that affect speed or placement but not the answers: they are circumstances of a result.
 CIRCUMSTANCES = frozenset(
     """--gpu-memory-utilization --max-num-seqs --max-num-batched-tokens --tensor-parallel-size --pipeline-parallel-size
     --data-parallel-size --data-parallel-size-local --data-parallel-address --data-parallel-rpc-port
@@ -27,17 +27,16 @@ CIRCUMSTANCES = frozenset(
     """.split()
 )
 
-# Compiling costs 50 s at each start on a CPU; why no prompt may be prefilled in chunks, batched_tokens says.
+# On a CPU, compiling takes 50 s at every start. batched_tokens explains why prompts are not prefilled in chunks.
 CPU_ARGUMENTS = ["--enforce-eager", "--no-enable-chunked-prefill"]
-
-
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-LORAS_AT_ONCE = 8  # adapters in one batch; each takes memory of the device from the KV cache
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # the values that --max-lora-rank accepts
+LORAS_PER_BATCH = 8  # more would leave less device memory for the KV cache
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA adapter. `model` names its rows, `served` is its name on our own server, `content` a hash of its files."""
+    """A LoRA adapter. `model` is its name in results, `served` its name on our own server, `content` the hash of its
+    files."""
 
     model: str
     folder: str
@@ -48,7 +47,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How the server is started. Sizes are counts, lengths are in tokens; None leaves the choice to vLLM."""
+    """The options with which the server is started. Lengths are in tokens; None leaves the choice to vLLM."""
 
     model: str
     served_name: str
@@ -60,7 +59,7 @@ class EngineOptions:
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
-    nodes: int = 1  # machines that the parallel sizes are spread over
+    nodes: int = 1  # machines over which the parallel sizes are spread
     gpu_memory_utilization: float | None = None
     quantization: str | None = None
     kv_cache_dtype: str | None = None
@@ -73,7 +72,9 @@ class EngineOptions:
 
 
 def split_engine_args(text: str) -> tuple[str, ...]:
-    """Split extra vLLM arguments, given as on a command line or as a JSON object of argument names and values.
+    """Split --engine_args, given as on a command line or as a JSON object of argument names and values.
+
+    Raises UserError if the text cannot be split, or if it contains a secret.
 
     >>> split_engine_args('{"block_size": 32, "enforce_eager": true}')
     ('--block-size', '32', '--enforce-eager')
@@ -98,21 +99,22 @@ def split_engine_args(text: str) -> tuple[str, ...]:
 
 
 def _without_secrets(engine_args: tuple[str, ...]) -> tuple[str, ...]:
-    """Raise UserError for a secret among them: they are part of a result's record."""
+    """Return the arguments. Raises UserError if one is a secret, because they are recorded with the results."""
     for part in engine_args:
-        if part.split("=")[0].replace("_", "-") in ("--hf-token", "--api-key", "--ssl-keyfile-password"):
-            raise UserError(f"--engine_args: {part.split('=')[0]} would be written down; set HF_TOKEN, or leave it out")
+        flag = part.split("=")[0]
+        if flag.replace("_", "-") in ("--hf-token", "--api-key", "--ssl-keyfile-password"):
+            raise UserError(f"--engine_args: {flag} would be recorded with the results; remove it, or set HF_TOKEN")
     return engine_args
 
 
 def check_python(python: str) -> None:
-    """Raise UserError where --engine_python cannot be run."""
+    """Raise UserError if --engine_python cannot be run."""
     if shutil.which(python) is None:
-        raise UserError(f"--engine_python {python} is no program; give the Python of an environment that has vLLM")
+        raise UserError(f"--engine_python {python} is not a program; give the Python of an environment with vLLM")
 
 
 def altering(engine_args: tuple[str, ...]) -> tuple[str, ...]:
-    """Of extra vLLM arguments those that may alter answers: all but the known circumstances.
+    """Those of the extra vLLM arguments that may alter answers: all except the known CIRCUMSTANCES.
 
     >>> altering(("--block-size", "32", "--rope-scaling", "{}", "--enforce-eager", "--speculative-config.method", "x"))
     ('--rope-scaling', '{}')
@@ -127,7 +129,7 @@ def altering(engine_args: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def detect_device(asked: str = "auto") -> str:
-    """`cuda` or `cpu`. Raises UserError when cuda is asked for and no NVIDIA driver answers."""
+    """`cuda` or `cpu`. Raises UserError if cuda is requested and nvidia-smi finds no GPU."""
     found = bool(gpu_names())
     if asked == "cuda" and not found:
         raise UserError("--device cuda, but nvidia-smi shows no GPU; check the driver, or use --device cpu")
@@ -135,7 +137,7 @@ def detect_device(asked: str = "auto") -> str:
 
 
 def gpu_names() -> list[str]:
-    """Names of the NVIDIA GPUs that this process may use, by nvidia-smi; empty without a driver."""
+    """The names of the NVIDIA GPUs that nvidia-smi finds and CUDA_VISIBLE_DEVICES allows; empty without a driver."""
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"]
@@ -152,13 +154,13 @@ def gpu_names() -> list[str]:
 
 
 def server_command(options: EngineOptions) -> list[str]:
-    """The server's command line; `{folder}` stands for the private folder that will hold the socket."""
+    """The server's command line; `{folder}` is a placeholder for the private folder with the socket."""
     command = [options.python, "-m", "vllm.entrypoints.openai.api_server", "--model", options.model]
     return [*command, "--uds", "{folder}/engine.sock", *engine_arguments(options)]
 
 
 def engine_arguments(options: EngineOptions) -> list[str]:
-    """What the server says of its engine, alike on all nodes of one."""
+    """The arguments that describe the engine. If it spans several nodes, they are the same on all of them."""
     command = ["--served-model-name", options.served_name, "--generation-config", "vllm"]
     command += ["--dtype", options.dtype, "--max-num-seqs", str(options.max_num_seqs)]
     command += ["--tensor-parallel-size", str(options.tensor_parallel_size)]
@@ -179,32 +181,34 @@ def engine_arguments(options: EngineOptions) -> list[str]:
 
 
 def lora_arguments(adapters: tuple[Adapter, ...]) -> list[str]:
-    """What makes the server offer adapters. vLLM knows a few ranks only: the next one up from the largest."""
-    rank = max(adapter.rank for adapter in adapters)
-    fitting = next(known for known in LORA_RANKS if known >= rank)
+    """The arguments that make the server offer adapters."""
+    largest = max(adapter.rank for adapter in adapters)
     modules = [json.dumps({"name": adapter.served, "path": adapter.folder}) for adapter in adapters]
-    sizes = {"--max-lora-rank": fitting, "--max-loras": min(len(adapters), LORAS_AT_ONCE)}
-    sizes["--max-cpu-loras"] = len(adapters)  # so that none is read from the disk again and again
+    sizes = {
+        "--max-lora-rank": next(rank for rank in LORA_RANKS if rank >= largest),
+        "--max-loras": min(len(adapters), LORAS_PER_BATCH),
+        "--max-cpu-loras": len(adapters),  # so that each is read from the disk only once
+    }
     return ["--enable-lora", "--lora-modules", *modules, *(str(part) for pair in sizes.items() for part in pair)]
 
 
-def ranks(options: EngineOptions) -> int:
-    """How many engine processes the parallel sizes make."""
+def rank_count(options: EngineOptions) -> int:
+    """The number of engine processes that the parallel sizes make."""
     return options.tensor_parallel_size * options.pipeline_parallel_size * options.data_parallel_size
 
 
 def batched_tokens(options: EngineOptions) -> int | None:
-    """Tokens in one engine step. vLLM's CPU engine dies when a seeded prompt is prefilled in two chunks, so there no
-    prompt may be split: the step must hold the longest one."""
+    """Tokens in one engine step. vLLM's CPU engine crashes when it prefills a seeded prompt in two chunks, so on a CPU
+    one step must hold the longest prompt."""
     if options.device != "cpu" or options.max_model_length is None:
         return options.max_num_batched_tokens
     return max(options.max_num_batched_tokens or 0, options.max_model_length)
 
 
 def server_environment(options: EngineOptions) -> dict[str, str]:
-    """The server's environment: no usage statistics, no proxy for its own socket, CPU threads bound per rank."""
+    """The server's environment: no usage statistics, none of our keys, and on a CPU, cores for each rank."""
     env = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
-    # Sockets and rendezvous files of vLLM's processes: in the private folder, so that none outlives them.
+    # vLLM's processes put sockets and rendezvous files into the private folder, which is removed after them.
     env |= {"TMPDIR": "{folder}", "VLLM_RPC_BASE_PATH": "{folder}"}
     for secret in ("OPENAI_API_KEY", "VLLM_API_KEY"):
         env.pop(secret, None)
@@ -212,27 +216,30 @@ def server_environment(options: EngineOptions) -> dict[str, str]:
         env["VLLM_BATCH_INVARIANT"] = "1"
     if options.device == "cpu":
         env.setdefault("VLLM_CPU_KVCACHE_SPACE", "4")
-        if ranks(options) > options.nodes:
-            env.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(ranks(options) // options.nodes))
+        if rank_count(options) > options.nodes:
+            env.setdefault("VLLM_CPU_OMP_THREADS_BIND", cpu_binding(rank_count(options) // options.nodes))
     if options.nodes == 1 and not is_multi_node(options.engine_args):
-        env.setdefault("VLLM_HOST_IP", "127.0.0.1")  # engine processes talk over loopback only
+        env.setdefault("VLLM_HOST_IP", "127.0.0.1")  # the engine's processes communicate over loopback only
     return env
 
 
 def is_multi_node(engine_args: tuple[str, ...]) -> bool:
-    """Whether the arguments spread one model over several machines."""
+    """Whether the extra arguments spread one model over several machines."""
     spreading = ("--nnodes", "--data-parallel-address", "--node-rank", "--data-parallel-start-rank")
     ray = any(part in ("ray", "--distributed-executor-backend=ray") for part in engine_args)
     return ray or any(part.split("=")[0] in spreading for part in engine_args)
 
 
 def cpu_binding(count: int) -> str:
-    """Cores per rank for vLLM's CPU engine, e.g. `0|1` for two ranks on two cores. UserError with too few."""
+    """The cores of each rank for vLLM's CPU engine, e.g. `0|1` for two ranks on two cores.
+
+    Raises UserError if there are fewer cores than ranks.
+    """
     cores = sorted(os.sched_getaffinity(0))
     if count > len(cores):
         raise UserError(
-            f"parallel sizes ask for {count} engine processes, but only {len(cores)} CPU cores are allowed; "
-            f"sizes whose product is at most {len(cores)} would do"
+            f"the parallel sizes need {count} engine processes, but only {len(cores)} CPU cores are available; "
+            f"choose sizes whose product is at most {len(cores)}"
         )
     share = len(cores) // count
     groups = [cores[index * share : (index + 1) * share] for index in range(count)]
@@ -240,7 +247,7 @@ def cpu_binding(count: int) -> str:
 
 
 def log_tail(path: Path, lines: int = 12) -> list[str]:
-    """The last lines of a log that say something, for an error message."""
+    """The last non-empty lines of a log, for an error message; empty if the log cannot be read."""
     try:
         with path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - 64_000))

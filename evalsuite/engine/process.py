@@ -1,4 +1,4 @@
-"""Starting and stopping the supervisor that outlives us: see supervisor.py."""
+"""Start and stop processes through a supervisor, which ends them even if we are killed: see supervisor.py."""
 
 import contextlib
 import os
@@ -12,24 +12,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from evalsuite.engine.supervisor import MARK, OTHERS
+from evalsuite.engine.supervisor import ALSO_REMOVE, MARK
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_SECONDS = 45.0
 
 
 class SupervisedProcess:
-    """A supervisor process and, if a command is given, the server below it; both end when this process does.
+    """A supervisor and, if a command is given, the server that it runs. Both end when this process ends, in any way.
 
-    `folder` is private (0700) and short, since a Unix socket's path may have at most about 100 characters.
+    Without a command, the supervisor only cleans up after this process. `folder` is a private folder (mode 0700) with a
+    short path, because the path of a Unix socket may have at most about 100 characters. In `command` and `env`,
+    `{folder}` stands for it.
     """
 
-    home: ClassVar[Path | None] = None  # the folder of the one that shelters others
+    parent_folder: ClassVar[Path | None] = None  # where later instances put their folders
 
     def __init__(
         self, command: Sequence[str] = (), *, env: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=SupervisedProcess.home or short_temporary_folder()))
+        parent = SupervisedProcess.parent_folder or short_temporary_folder()
+        self.folder = Path(tempfile.mkdtemp(prefix="eval-", dir=parent))
         reader, self._writer = os.pipe()
         expanded = [part.replace("{folder}", str(self.folder)) for part in command]
         values = (os.environ if env is None else env) | {MARK: "{folder}"}
@@ -46,26 +49,25 @@ class SupervisedProcess:
             )
         os.close(reader)
 
-    def shelter(self) -> None:
-        """Take the folders of later ones into this one's, and multiprocessing's, which is removed only politely.
-
-        Then nothing of them outlives us, whatever is killed, an engine's own supervisor included.
+    def watch_over_later_ones(self) -> None:
+        """Put the folders of later instances into this one's, so that its supervisor also does their supervisors' work
+        if these are killed. It then also removes multiprocessing's temporary folder, which a kill would leave behind.
         """
         from multiprocessing import util
 
-        SupervisedProcess.home = self.folder
-        (self.folder / OTHERS).write_text(util.get_temp_dir())
+        SupervisedProcess.parent_folder = self.folder
+        (self.folder / ALSO_REMOVE).write_text(util.get_temp_dir())
 
     @property
     def exit_code(self) -> int | None:
-        """The server's exit code once it and all it started are gone; None while anything of it lives."""
+        """The server's exit code once it and everything that it started are gone; None until then."""
         return self.process.poll()
 
     def stop(self) -> None:
-        """Let go: the supervisor ends the server and all it started; returns when they are gone."""
-        if SupervisedProcess.home == self.folder:
-            SupervisedProcess.home = None
-            (self.folder / OTHERS).unlink(missing_ok=True)  # still in use, and removed when this process ends
+        """Make the supervisor end the server and everything that it started; returns when they are gone."""
+        if SupervisedProcess.parent_folder == self.folder:
+            SupervisedProcess.parent_folder = None
+            (self.folder / ALSO_REMOVE).unlink(missing_ok=True)  # multiprocessing still uses that folder
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
@@ -74,13 +76,13 @@ class SupervisedProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.process.returncode < 0:  # it was killed itself, and what it watched over lives on
+        if self.process.returncode < 0:  # the supervisor itself was killed, so the server may be alive
             kill_marked(f"{MARK}={self.folder}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def kill_marked(mark: str) -> None:
-    """Kill every process that was started with `mark` in its environment, and those that they start meanwhile."""
+    """Kill every process that was started with `mark` in its environment, until none is left."""
     deadline = time.monotonic() + STOP_SECONDS
     while (living := marked(mark)) and time.monotonic() < deadline:
         for pid in living:
@@ -90,7 +92,7 @@ def kill_marked(mark: str) -> None:
 
 
 def marked(mark: str) -> list[int]:
-    """Processes of ours that were started with `mark` in their environment; those that have ended have none left."""
+    """The IDs of our processes that were started with `mark` (NAME=value) in their environment."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -100,6 +102,6 @@ def marked(mark: str) -> list[int]:
 
 
 def short_temporary_folder() -> str:
-    """The user's temporary folder, or /tmp where that one's path is too long to hold a socket."""
+    """The user's temporary folder, or /tmp if its path is too long for a socket in it."""
     chosen = tempfile.gettempdir()
     return chosen if len(chosen) < 60 else "/tmp"

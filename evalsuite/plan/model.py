@@ -96,9 +96,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def check_parallel(model: Model, tensor: int, pipeline: int, data: int, gpus: int | None) -> None:
-    """Raise UserError where the parallel sizes cannot work: heads that do not divide, more GPUs than there are.
+    """Raise UserError if the parallel sizes do not divide the model, or need more GPUs than there are.
 
-    `gpus` is the number of GPUs, None on a CPU.
+    `gpus` is the number of visible GPUs; None skips that check.
     """
     nested = model.config.get("text_config")
     config = nested if isinstance(nested, dict) else model.config
@@ -107,17 +107,17 @@ def check_parallel(model: Model, tensor: int, pipeline: int, data: int, gpus: in
         fitting = [size for size in range(1, heads + 1) if not _indivisible(config, size)]
         raise UserError(
             f"--tensor_parallel_size {tensor} does not divide the {obstacle} of {model.source}; "
-            f"{', '.join(map(str, fitting))} would"
+            f"use one of {', '.join(map(str, fitting))}"
         )
     if isinstance(layers, int) and pipeline > layers:
         raise UserError(
-            f"--pipeline_parallel_size {pipeline} exceeds the {layers} layers of {model.source}; 1 to {layers} would do"
+            f"--pipeline_parallel_size {pipeline} exceeds the {layers} layers of {model.source}; use at most {layers}"
         )
     needed = tensor * pipeline * data
     if gpus is not None and needed > gpus:
         raise UserError(
-            f"tensor {tensor} x pipeline {pipeline} x data {data} parallel need {needed} GPUs, {gpus} are visible; "
-            "lower a size or free more GPUs (CUDA_VISIBLE_DEVICES)"
+            f"tensor {tensor} x pipeline {pipeline} x data {data} parallel need {needed} GPUs, but only {gpus} are "
+            "visible; lower one of the sizes, or make more GPUs visible (CUDA_VISIBLE_DEVICES)"
         )
 
 

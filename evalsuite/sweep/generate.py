@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 
-from evalsuite.engine.client import Client, Endpoint, RefusedError, TransientError, unsendable
-from evalsuite.engine.endpoint import answers, connector
+from evalsuite.engine.client import Client, Endpoint, RefusedError, TransientError, unsupported_flag
+from evalsuite.engine.endpoint import connector, is_healthy
 from evalsuite.engine.endpoint import counters as counters_of
 from evalsuite.engine.server import EngineDied, Server
 from evalsuite.errors import RunError
@@ -126,12 +126,12 @@ class Generation:
         try:
             return await client.complete(item.request, item.configuration, retry=self.server is None)
         except RefusedError as error:
-            if strict or error.status not in (400, 422) or unsendable(item.configuration) or self.server:
+            if strict or error.status not in (400, 422) or unsupported_flag(item.configuration) or self.server:
                 raise
             if worked and not client.endpoint.strict:  # it took those fields before: this request is the matter
                 raise
             completion = await client.complete(item.request, item.configuration, strict=True)
-            self._say_once(f"the server refuses vLLM's fields ({error}); it is sent OpenAI's own alone")
+            self._say_once(f"the server rejects vLLM's own fields ({error}); from now on it gets only OpenAI's fields")
             self.endpoint = client.endpoint = replace(self.endpoint, strict=True)
             return completion
 
@@ -139,8 +139,8 @@ class Generation:
         """Set one request aside; stop where the server refuses them all."""
         if error.status in (401, 402) or (error.status in (403, 404, 405) and not self.bisection.worked):
             where = self.endpoint.base_url
-            raise RunError(f"{where} refuses to answer: {error}; check the key's variable, --base_url, --served_model")
-        flag = unsendable(item.configuration)
+            raise RunError(f"{where} refuses to answer: {error}; check --api_key_env, --base_url and --served_model")
+        flag = unsupported_flag(item.configuration)
         self._set_aside(item, f"{error}; does the server know {flag}?" if flag and not self.server else str(error))
 
     def _set_aside(self, item: Item, reason: str) -> None:
@@ -153,7 +153,7 @@ class Generation:
     async def _after_failure(self, client: Client, source: Queue, item: Item, error: TransientError) -> None:
         """A broken connection: the engine's death, a server that is away, or this request's own bad luck."""
         await asyncio.sleep(SETTLE_SECONDS)  # a dying engine drops connections before its process ends
-        while not await answers(client.session, self.endpoint):
+        while not await is_healthy(client.session, self.endpoint):
             if self.server is not None and not self.server.alive:
                 raise self.server.death()
             self._check_silence(f"the server does not answer: {error}")

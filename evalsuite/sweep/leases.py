@@ -82,7 +82,7 @@ class Leases:
             for folder in self.sweep.owners:
                 folder.mkdir(parents=True, exist_ok=True)
             self._supervisor = SupervisedProcess()
-            self._supervisor.shelter()
+            self._supervisor.watch_over_later_ones()
         except OSError as error:
             where = error.filename or self.sweep.args.output_dir
             raise RunError(f"cannot make {where}: {error.strerror}; choose another --output_dir or TMPDIR") from error

@@ -1,4 +1,4 @@
-"""Arguments of the engine that change answers are part of the configuration, and tables say which sets rows apart."""
+"""Engine arguments that change answers belong to the configuration, and tables show which of them differ."""
 
 import csv
 from pathlib import Path
@@ -33,16 +33,16 @@ def configuration(calls: Calls, *more: str) -> dict:
 
 
 @pytest.mark.parametrize("given, words", SHOWN, ids=[words for _, words in SHOWN])
-def test_an_argument_that_changes_answers_is_named_in_words(fake_engine: Calls, given: list[str], words: str) -> None:
+def test_an_argument_that_changes_answers_is_in_differs_in(fake_engine: Calls, given: list[str], words: str) -> None:
     assert differs_in([configuration(fake_engine, *given), configuration(fake_engine)])[0] == words
 
 
 @pytest.mark.parametrize("given", SAME)
-def test_an_argument_of_speed_alone_sets_nothing_apart(fake_engine: Calls, given: str) -> None:
+def test_an_argument_that_only_affects_speed_does_not_change_the_configuration(fake_engine: Calls, given: str) -> None:
     assert configuration(fake_engine, f"--engine_args={given}") == configuration(fake_engine)
 
 
-def test_the_csv_names_quantization_cache_and_adapter(fake_engine: Calls, tmp_path: Path) -> None:
+def test_the_csv_shows_quantization_cache_type_and_adapter(fake_engine: Calls, tmp_path: Path) -> None:
     adapter = str(make_adapter(tmp_path / "adapter"))
     for given in ((), ("--quantization", "fp8"), ("--kv_cache_dtype", "fp8"), ("--lora", adapter)):
         assert fake_engine.call(tmp_path / "out", "--max_samples", "2", *given).code == 0

@@ -1,4 +1,4 @@
-"""main.py --base_url: any OpenAI-compatible server, by token ids or by messages; the key stays where it was."""
+"""main.py --base_url works with any OpenAI-compatible server, sends token ids or messages, and leaks no key."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ OPENAI = {"model", "max_tokens", "temperature", "top_p", "presence_penalty", "fr
 
 
 def kept(output: Path) -> list[Completion]:
-    """Every completion in an output tree's journals."""
+    """All completions in the journals of an output tree."""
     return [one for name in experiments(output) for one in Journal(next(output.glob(f"*/{name}"))).read()]
 
 
 def same(completion: Completion) -> tuple[Any, ...]:
-    """What does not depend on how or when an answer came."""
+    """The parts of a completion that do not depend on how or when it was received."""
     return completion.problem, completion.text, completion.finish_reason, completion.token_ids
 
 
@@ -31,14 +31,14 @@ def by_ids(fake_server: Calls) -> tuple[Outcome, list[dict], Path]:
     return outcome, requests, fake_server.folder / "ids"
 
 
-def test_prompts_go_as_token_ids_where_the_tokenizer_is_at_hand(by_ids) -> None:
+def test_prompts_are_sent_as_token_ids_if_the_tokenizer_is_available(by_ids) -> None:
     outcome, requests, _ = by_ids
     assert outcome.code == 0, outcome
     assert {one["path"] for one in requests} == {"/v1/completions"} and len(requests) == 6
     assert all(isinstance(token, int) for one in requests for token in one["body"]["prompt"])
 
 
-def test_ids_and_finish_reasons_of_the_answers_are_kept(by_ids) -> None:
+def test_token_ids_and_finish_reasons_of_the_answers_are_kept(by_ids) -> None:
     found = kept(by_ids[2])
     assert {one.finish_reason for one in found} == {"stop", "length"}
     for one in found:
@@ -47,7 +47,7 @@ def test_ids_and_finish_reasons_of_the_answers_are_kept(by_ids) -> None:
         assert bytes(token for token in one.token_ids if token < 256).decode() == one.text  # without the end token
 
 
-def test_seeds_fit_31_bits(by_ids) -> None:
+def test_request_seeds_are_different_and_have_31_bits(by_ids) -> None:
     seeds = [one["body"]["seed"] for one in by_ids[1]]
     assert len(set(seeds)) == 6 and all(0 <= seed < 2**31 for seed in seeds)
 
@@ -56,7 +56,7 @@ def test_a_server_with_counters_is_not_asked_to_stream(by_ids) -> None:
     assert not any(one["body"]["stream"] for one in by_ids[1])
 
 
-def test_without_counters_answers_are_streamed_and_the_same(fake_server: Calls, by_ids) -> None:
+def test_a_server_without_counters_streams_the_same_answers(fake_server: Calls, by_ids) -> None:
     outcome, requests = fake_server.asked("stream", "--max_new_tokens", "100", "--allow_broken", metrics=False)
     assert outcome.code == 0, outcome
     assert all(one["body"]["stream"] and one["body"]["stream_options"] == {"include_usage": True} for one in requests)
@@ -65,7 +65,7 @@ def test_without_counters_answers_are_streamed_and_the_same(fake_server: Calls, 
 
 @pytest.mark.parametrize("metrics", [True, False])
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_chat_is_spoken_without_a_tokenizer_and_its_reasoning_is_kept(
+def test_without_a_tokenizer_the_chat_endpoint_is_used_and_reasoning_is_kept(
     fake_server: Calls, metrics: bool, field: str
 ) -> None:
     name = f"chat {metrics} {field}"
@@ -81,7 +81,7 @@ def test_chat_is_spoken_without_a_tokenizer_and_its_reasoning_is_kept(
         assert re.fullmatch(r"\nThe sum is \\boxed\{\d+\}\.", one.text) and len(one.reasoning.split()) > 5
 
 
-def test_chat_can_be_asked_for_with_template_arguments(fake_server: Calls) -> None:
+def test_the_chat_endpoint_can_be_requested_and_gets_the_template_arguments(fake_server: Calls) -> None:
     more = ("--endpoint", "chat", "--use_chat_template", "--chat_template_kwargs", '{"enable_thinking": true}')
     outcome, requests = fake_server.asked("asked for chat", *more)
     assert outcome.code == 0, outcome
@@ -89,7 +89,7 @@ def test_chat_can_be_asked_for_with_template_arguments(fake_server: Calls) -> No
 
 
 @pytest.mark.parametrize(("given", "roles"), [((), ["system", "user"]), (("--system_prompt", ""), ["user"])])
-def test_system_prompt_is_the_prompts_files_unless_an_empty_one_is_given(
+def test_the_system_prompt_is_that_of_the_prompts_file_unless_an_empty_one_is_given(
     fake_server: Calls, given: tuple[str, ...], roles: list[str]
 ) -> None:
     more = ("--model", "fake", "--use_chat_template", "--max_samples", "1", *given)
@@ -97,16 +97,16 @@ def test_system_prompt_is_the_prompts_files_unless_an_empty_one_is_given(
     assert [message["role"] for message in requests[0]["body"]["messages"]] == roles
 
 
-def test_strict_server_gets_openais_own_fields_alone(fake_server: Calls) -> None:
+def test_a_strict_server_gets_only_openais_own_fields(fake_server: Calls) -> None:
     outcome, requests = fake_server.asked("strict", strict=True)
     assert outcome.code == 0, outcome
     answered = [one for one in requests if "top_k" not in one["body"]]
     assert len(answered) == 6 and all(set(one["body"]) == OPENAI | {"prompt"} for one in answered)
-    assert "the server refuses vLLM's fields (HTTP 400" in outcome.out
+    assert "the server rejects vLLM's own fields (HTTP 400" in outcome.out
     assert len(kept(fake_server.folder / "strict")) == 6
 
 
-def test_strict_server_is_never_asked_for_vllms_fields_again(fake_server: Calls) -> None:
+def test_a_strict_server_is_not_sent_vllms_fields_again(fake_server: Calls) -> None:
     more = ("--seed", "0-3", "--max_num_seqs", "1")
     outcome, requests = fake_server.asked("strict again", *more, strict=True)
     assert outcome.code == 0, outcome
@@ -114,32 +114,32 @@ def test_strict_server_is_never_asked_for_vllms_fields_again(fake_server: Calls)
 
 
 @pytest.mark.parametrize("flag", ["--top_k 5", "--min_p 0.2", "--repetition_penalty 1.3"])
-def test_strict_server_that_cannot_be_told_is_a_mistake_found_with_two_tokens(fake_server: Calls, flag: str) -> None:
+def test_a_flag_that_a_strict_server_rejects_is_found_with_two_tokens(fake_server: Calls, flag: str) -> None:
     outcome, requests = fake_server.asked(f"strict {flag}", *flag.split(), strict=True)
     assert outcome.code == 2 and [one["body"]["max_tokens"] for one in requests] == [1, 1]
-    assert outcome.err.startswith(f"main.py: {fake_server.base_url} does not know {flag}: leave it out")
+    assert outcome.err.startswith(f"main.py: {fake_server.base_url} does not support {flag}; leave it out")
     assert outcome.err.count("\n") == 1 and kept(fake_server.folder / f"strict {flag}") == []
 
 
-def test_a_server_that_knows_the_fields_is_tried_with_one_token(fake_server: Calls) -> None:
+def test_a_server_that_accepts_the_flag_is_tested_with_one_token(fake_server: Calls) -> None:
     outcome, requests = fake_server.asked("knows", "--top_k", "5")
     assert outcome.code == 0, outcome
     assert sorted(one["body"]["max_tokens"] for one in requests) == [1, *[400] * 6]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_server_is_asked_again(fake_server: Calls, status: int) -> None:
+def test_requests_are_retried_if_the_server_is_busy(fake_server: Calls, status: int) -> None:
     outcome, requests = fake_server.asked(str(status), burst={"id": status, "status": status, "count": 4})
     assert outcome.code == 0, outcome
     assert len(requests) == 6 + 4 and len(kept(fake_server.folder / str(status))) == 6
 
 
-def test_dropped_connections_are_asked_again(fake_server: Calls) -> None:
+def test_requests_are_retried_after_a_dropped_connection(fake_server: Calls) -> None:
     outcome, requests = fake_server.asked("drop", drop={"id": "once", "count": 2})
     assert outcome.code == 0 and len(requests) >= 8, outcome
 
 
-def test_a_request_that_is_refused_is_set_aside_and_the_others_count(fake_server: Calls) -> None:
+def test_a_refused_request_fails_alone_and_is_tried_again_by_the_next_run(fake_server: Calls) -> None:
     refuse = {"status": 400, "on": "What is 3 ", "text": "no threes"}
     outcome, requests = fake_server.asked("refused", "--seed", "0-2", "--max_num_seqs", "1", refuse=refuse)
     assert outcome.code == 1, outcome
@@ -160,7 +160,7 @@ def test_the_address_may_end_in_v1(fake_server: Calls, suffix: str) -> None:
     assert fake_server.fake.events("request")[-1]["path"] == "/v1/completions"
 
 
-def test_the_servers_only_model_is_meant_unless_another_is_named(fake_server: Calls) -> None:
+def test_the_servers_only_model_is_used_unless_served_model_is_given(fake_server: Calls) -> None:
     _, requests = fake_server.asked("only", "--max_samples", "1")
     assert requests[0]["body"]["model"] == "fake"
     _, requests = fake_server.asked("named", "--max_samples", "1", "--served_model", "other")
@@ -168,7 +168,7 @@ def test_the_servers_only_model_is_meant_unless_another_is_named(fake_server: Ca
 
 
 def everything(folder: Path) -> bytes:
-    """All that lies in a folder, packed files unpacked, names included."""
+    """The paths and contents of all files in a folder, with compressed files decompressed."""
     import gzip
     import io
 
@@ -188,13 +188,13 @@ def everything(folder: Path) -> bytes:
     return b"\n".join(found)
 
 
-def test_keys_are_sent_to_their_own_servers_and_written_nowhere(fake_server: Calls) -> None:
+def test_keys_are_sent_only_to_their_own_servers_and_never_written(fake_server: Calls) -> None:
     folder, judge_key = fake_server.folder / "secret", "sk-ofthejudge5678"
     fake_server.fake.tell()
     before = len(fake_server.fake.events("request"))
     more = ("--base_url", fake_server.base_url, "--api_key_env", "MY_KEY", "--log_dir", str(folder / "logs"))
     more += ("--judge_base_url", fake_server.base_url, "--judge_model", "wise", "--judge_api_key_env", "WISE_KEY")
-    # A process of its own: workers have the environment of the first call in theirs.
+    # In a separate process, because workers of this one have the environment of its first call.
     code, shown = fake_server.run(folder / "out", *more, MY_KEY=KEY, WISE_KEY=judge_key, OPENAI_API_KEY="sk-another999")
     assert code == 0, shown
     requests = fake_server.fake.events("request")[before:]
@@ -207,24 +207,24 @@ def test_keys_are_sent_to_their_own_servers_and_written_nowhere(fake_server: Cal
     assert not [secret for secret in (KEY, judge_key, "sk-another999") if secret in written]
 
 
-def test_openai_api_key_is_the_default_variable(fake_server: Calls) -> None:
+def test_the_key_is_read_from_openai_api_key_by_default(fake_server: Calls) -> None:
     fake_server.fake.tell()
     arguments = ("--base_url", fake_server.base_url, "--max_samples", "1")
     assert fake_server.call("default key", *arguments, OPENAI_API_KEY=KEY + "\n").code == 0  # as from a file
     assert fake_server.fake.events("request")[-1]["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_key_that_the_server_quotes_is_not_repeated(fake_server: Calls) -> None:
+def test_a_key_that_the_server_quotes_is_not_printed(fake_server: Calls) -> None:
     fake_server.fake.tell(refuse={"status": 401, "text": f"Incorrect API key provided: {KEY}."})
     before = len(fake_server.fake.events("request"))
     outcome = fake_server.call("quoted", "--base_url", fake_server.base_url, OPENAI_API_KEY=KEY)
     assert outcome.code == 1 and len(fake_server.fake.events("request")) - before <= 6
     assert outcome.err.startswith(f"main.py: {fake_server.base_url} refuses to answer: HTTP 401: ")
-    assert outcome.err.endswith("; check the key's variable, --base_url, --served_model\n")
+    assert outcome.err.endswith("; check --api_key_env, --base_url and --served_model\n")
     assert KEY not in outcome.out + outcome.err and KEY.encode() not in everything(fake_server.folder / "quoted")
 
 
-def test_credentials_in_the_address_are_used_and_stripped(fake_server: Calls) -> None:
+def test_credentials_in_the_address_are_used_but_never_written(fake_server: Calls) -> None:
     folder = fake_server.folder / "credentials"
     address = fake_server.base_url.replace("://", "://me:pass%2Dword1@") + "/v1"
     fake_server.fake.tell()
@@ -238,9 +238,9 @@ def test_credentials_in_the_address_are_used_and_stripped(fake_server: Calls) ->
     assert f"--base_url {fake_server.base_url}/v1" in manifest["provenance"]["command"]
 
 
-def test_an_address_that_cannot_be_one_is_refused_without_repeating_it(fake_server: Calls) -> None:
+def test_an_invalid_address_is_rejected_without_repeating_it(fake_server: Calls) -> None:
     for bad in (f"{fake_server.base_url}/v1?key={KEY}", f"me:{KEY}@host:8000"):
         outcome = fake_server.call("bad address", "--base_url", bad)
         assert outcome.code == 2 and outcome.err == (
-            "main.py: --base_url is not the address of a server; write it like http://127.0.0.1:8000\n"
+            "main.py: --base_url is not the address of a server; write it as in http://127.0.0.1:8000\n"
         )

@@ -1,5 +1,5 @@
-"""One model over several nodes: the commands, what is refused, and the engine's share on another node of a real Slurm
-cluster, with a stand-in for vLLM."""
+"""One model over several nodes: the commands, the errors, and a run on two nodes of a real Slurm cluster with a fake
+vLLM."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ SERVE = ["-m", "vllm.entrypoints.cli.main", "serve", "org/name", "--headless"]
 
 
 def commands(options: EngineOptions) -> tuple[list[str], list[str]]:
-    """As --dry_run shows them: the first node's, and what srun runs on the others."""
+    """The commands that --dry_run shows: that of the first node, and what srun runs on the others."""
     first, others = (shlex.split(line.partition(": ")[2]) for line in nodes.describe(options))
     return first, others[others.index("node") + 1 :]
 
@@ -28,7 +28,7 @@ def after(words: list[str], flag: str) -> str:
     return words[words.index(flag) + 1]
 
 
-def test_all_nodes_get_the_same_engine_and_only_the_first_a_server():
+def test_all_nodes_get_the_same_engine_arguments_and_only_the_first_a_server():
     first, others = commands(OPTIONS)
     assert first[1:5] == ["-m", "vllm.entrypoints.openai.api_server", "--model", "org/name"]
     assert others[1:6] == SERVE and "--uds" in first and "--uds" not in others
@@ -38,34 +38,34 @@ def test_all_nodes_get_the_same_engine_and_only_the_first_a_server():
     assert after(first, "--master-addr") == "FIRST_NODE" and after(others, "--pipeline-parallel-size") == "2"
 
 
-def test_copies_on_several_nodes_agree_on_a_port_of_their_own():
+def test_data_parallel_copies_on_several_nodes_share_an_additional_port():
     first, others = commands(replace(OPTIONS, pipeline_parallel_size=1, data_parallel_size=2))
     assert after(first, "--data-parallel-rpc-port") == after(others, "--data-parallel-rpc-port")
     assert "--data-parallel-rpc-port" not in commands(OPTIONS)[0]
 
 
-def test_one_node_has_no_others():
+def test_a_single_node_needs_no_commands():
     assert nodes.describe(replace(OPTIONS, nodes=1)) == []
 
 
 @pytest.mark.parametrize("count, sizes", [(3, (8, 1, 1)), (2, (1, 3, 1)), (2, (2, 1, 3))])
-def test_sizes_that_nodes_cannot_share_are_told_with_what_would_do(count, sizes):
-    with pytest.raises(UserError, match=f"--data_parallel_size {count} would"):
+def test_sizes_that_cannot_be_split_over_the_nodes_are_rejected_with_sizes_that_can(count, sizes):
+    with pytest.raises(UserError, match=f"--data_parallel_size {count}, with any tensor size"):
         nodes.check(count, *sizes, planned=True)
 
 
-def test_nodes_that_are_not_there_are_told_before_anything_loads(fake_engine, monkeypatch):
+def test_missing_nodes_are_reported_before_anything_loads(fake_engine, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_NUM_NODES", raising=False)
     spread = "none", "--use_chat_template", "--nodes", "2", "--data_parallel_size", "2"
     refused = fake_engine.call(*spread)
-    assert refused.code == 2 and len(refused.err.splitlines()) == 1 and "no Slurm job of 2 nodes" in refused.err
+    assert refused.code == 2 and len(refused.err.splitlines()) == 1 and "not a Slurm job of 2 nodes" in refused.err
     assert fake_engine.call(*spread, "--dry_run").code == 0
     monkeypatch.setenv("SLURM_JOB_NUM_NODES", "2")
     nodes.check(2, 1, 1, 2, planned=False)
 
 
 VLLM = """#!/bin/sh
-# vLLM on either node: the fake server where a server is asked for, else a process that stays.
+# vLLM on either node: the fake server on the first node, and on the other one a process that just keeps running.
 echo "$SLURMD_NODENAME $*" >>"$SEEN"
 case "$*" in *--headless*) exec sleep 600 ;; esac
 exec "$FAKE_ENGINE" "$@"
@@ -74,7 +74,7 @@ exec "$FAKE_ENGINE" "$@"
 
 @pytest.fixture
 def spread(site: Site) -> Site:
-    """A sweep over two nodes, small enough for a second's answers once it is asked."""
+    """A sweep over two nodes that needs only a second of answers."""
     folder = site.folder
     make_model(folder / "bytes")
     make_data(folder / "data")
@@ -101,7 +101,7 @@ def test_a_dry_run_shows_the_commands_of_all_nodes(spread: Site):
 
 
 @pytest.mark.slurm
-def test_another_nodes_share_is_started_anew_with_the_server_when_it_dies_and_ends_with_it(spread: Site):
+def test_if_the_other_nodes_share_dies_it_is_restarted_with_the_server_and_ends_with_it(spread: Site):
     fake = Fake(spread.folder / "fake")
     seen = spread.folder / "seen"
     fake.tell(latency=600)

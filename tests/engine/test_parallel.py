@@ -1,6 +1,6 @@
-"""Two engine processes on the real CPU build, with a tiny random Llama: data parallel, and two models side by side.
+"""Two engine processes of the real CPU build with a tiny random Llama: data parallelism, and two models side by side.
 
-Tensor parallelism runs in tests/launch/test_slurm_engine.py, over two nodes.
+Tensor parallelism is tested in tests/launch/test_slurm_engine.py, over two nodes.
 """
 
 import json
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One GiB of KV cache for each engine process: two of the default size would not fit a small machine."""
+    """One GiB of KV cache per engine process, because two of the default size do not fit on a small machine."""
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
@@ -50,7 +50,7 @@ def test_two_adapters_answer_differently_from_one_engine_of_two_data_parallel_co
     assert set(map(int, busy)) == {0, 1}
 
 
-def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_path: Path) -> None:
+def test_sizes_that_cannot_work_are_reported_before_anything_loads(tiny: Path, tmp_path: Path) -> None:
     def refused(*flags: str) -> str:
         command = [sys.executable, "main.py", "--model", str(tiny), "--task", "demo_words", "--device", "cpu"]
         command += ["--output_dir", str(tmp_path), *flags]
@@ -59,20 +59,20 @@ def test_sizes_that_cannot_work_are_told_before_anything_loads(tiny: Path, tmp_p
         return done.stderr
 
     assert "does not divide the 4 attention heads" in refused("--tensor_parallel_size", "3")
-    assert "1, 2, 4 would" in refused("--tensor_parallel_size", "3")
-    assert "exceeds the 2 layers" in (told := refused("--pipeline_parallel_size", "3")) and "1 to 2 would do" in told
+    assert "use one of 1, 2, 4" in refused("--tensor_parallel_size", "3")
+    assert "exceeds the 2 layers" in (told := refused("--pipeline_parallel_size", "3")) and "use at most 2" in told
     assert "CPU cores" in (told := refused("--data_parallel_size", "512")) and "product is at most" in told
 
 
 @pytest.mark.parametrize(
     "tensor, told",
     [
-        (5, "28 attention heads of m; 1, 2, 4, 28 would"),
-        (7, "4 key-value heads of m; 1, 2, 4, 28 would"),
+        (5, "28 attention heads of m; use one of 1, 2, 4, 28"),
+        (7, "4 key-value heads of m; use one of 1, 2, 4, 28"),
         (14, "4 key-value heads"),
     ],
 )
-def test_heads_of_keys_and_values_count_too(tensor: int, told: str) -> None:
+def test_key_value_heads_limit_the_tensor_parallel_size_too(tensor: int, told: str) -> None:
     model = Model("m", "m", "", config={"num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 5600})
     with pytest.raises(UserError, match=told):
         check_parallel(model, tensor, 1, 1, None)
@@ -80,8 +80,8 @@ def test_heads_of_keys_and_values_count_too(tensor: int, told: str) -> None:
         check_parallel(model, size, 1, 1, None)
 
 
-def test_more_gpus_than_there_are_is_told_with_how_many_are_needed() -> None:
-    with pytest.raises(UserError, match="need 8 GPUs, 4 are visible"):
+def test_too_few_gpus_are_reported_with_the_number_needed() -> None:
+    with pytest.raises(UserError, match="need 8 GPUs, but only 4 are visible"):
         check_parallel(Model("m", "m", "", config={"num_attention_heads": 8}), 4, 1, 2, 4)
 
 

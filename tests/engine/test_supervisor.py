@@ -1,4 +1,4 @@
-"""Whoever of main.py, supervisor, server and worker is killed: nothing of them remains, nor their private folder."""
+"""If main.py, the supervisor, the server or its worker is killed, no process and no private folder remains."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from evalsuite.engine.process import SupervisedProcess, short_temporary_folder
 from tests.support.sweeps import kill, marked, until
 
 ROOT = Path(__file__).resolve().parents[2]
-# A server with a worker that ignores polite signals and, as vLLM's may, leads a session of its own.
+# A server with a worker that ignores SIGTERM and runs in its own session, as vLLM's workers may.
 SERVER = """
 import os, signal, sys, time
 worker = os.fork()
@@ -34,7 +34,7 @@ time.sleep(600)
 
 
 def pids(folder: Path) -> tuple[int, int]:
-    """The server's and its worker's process numbers, when both are there."""
+    """The process IDs of the server and its worker, once both are running."""
     until(lambda: (folder / "engine.sock").exists() and (folder / "pids").exists() and (folder / "pids").read_text())
     server, worker = map(int, (folder / "pids").read_text().split())
     return server, worker
@@ -48,7 +48,7 @@ def test_nothing_remains_after_a_kill(victim: str) -> None:
     server, worker = pids(folder)
     assert {server, worker, int(supervisor)} <= set(marked(name))
     kill({"parent": parent.pid, "server": server, "worker": worker}[victim])
-    if victim == "worker":  # a server ends itself when its worker does; this one waits for its parent's end
+    if victim == "worker":  # vLLM's server ends when its worker dies, but this one runs until its parent ends
         kill(parent.pid)
     until(lambda: not [pid for pid in marked(name) if pid != parent.pid], 15)
     until(lambda: not folder.exists(), 5)
@@ -57,7 +57,7 @@ def test_nothing_remains_after_a_kill(victim: str) -> None:
     parent.stdout.close()
 
 
-def test_a_killed_supervisor_leaves_nothing_behind_once_main_notices() -> None:
+def test_stop_cleans_up_after_a_killed_supervisor() -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
     pids(supervised.folder)
     kill(supervised.process.pid)
@@ -66,22 +66,22 @@ def test_a_killed_supervisor_leaves_nothing_behind_once_main_notices() -> None:
     assert not marked(str(supervised.folder)) and not supervised.folder.exists()
 
 
-def test_supervisor_and_parent_killed_at_once_leave_nothing_where_another_leash_shelters_them() -> None:
-    program = PARENT.replace("supervised =", "home = SupervisedProcess(); home.shelter(); supervised =")
+def test_an_outer_supervisor_cleans_up_if_supervisor_and_parent_are_both_killed() -> None:
+    program = PARENT.replace("supervised =", "outer = SupervisedProcess(); outer.watch_over_later_ones(); supervised =")
     parent = subprocess.Popen([sys.executable, "-c", program, SERVER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     name, supervisor = parent.stdout.readline().split()
-    home = Path(name).parent
-    others = Path((home / "others").read_text())
+    outer = Path(name).parent
+    others = Path((outer / "others").read_text())
     pids(Path(name))
     kill(int(supervisor))
     kill(parent.pid)
     parent.wait()
     parent.stdout.close()
-    until(lambda: not marked(str(home)) and not home.exists() and not others.exists(), 20)
+    until(lambda: not marked(str(outer)) and not outer.exists() and not others.exists(), 20)
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_server_that_ends_takes_its_worker_along_and_its_code_is_told(code: int) -> None:
+def test_a_servers_worker_ends_with_it_and_its_exit_code_is_passed_on(code: int) -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}", str(code)])
     pids(supervised.folder)
     until(lambda: supervised.exit_code is not None, 15)
@@ -89,7 +89,7 @@ def test_a_server_that_ends_takes_its_worker_along_and_its_code_is_told(code: in
     supervised.stop()
 
 
-def test_stopping_ends_all_within_seconds() -> None:
+def test_stop_ends_all_processes_within_seconds() -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
     pids(supervised.folder)
     began = time.monotonic()
@@ -98,14 +98,14 @@ def test_stopping_ends_all_within_seconds() -> None:
     assert not marked(str(supervised.folder)) and not supervised.folder.exists()
 
 
-def test_a_command_that_does_not_exist_ends_at_once_and_is_named(tmp_path: Path) -> None:
+def test_a_missing_command_fails_quickly_and_is_named_in_the_log(tmp_path: Path) -> None:
     supervised = SupervisedProcess([str(tmp_path / "no such python")], log=tmp_path / "log")
     until(lambda: supervised.exit_code is not None, 10)
     supervised.stop()
     assert supervised.exit_code != 0 and "no such python" in (tmp_path / "log").read_text()
 
 
-def test_the_folder_is_private_and_its_path_holds_a_socket() -> None:
+def test_the_folder_is_private_and_its_path_is_short_enough_for_a_socket() -> None:
     supervised = SupervisedProcess()
     assert supervised.folder.stat().st_mode & 0o777 == 0o700
     assert len(str(supervised.folder / "engine.sock")) < 100 and len(short_temporary_folder()) < 60

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evalsuite.engine.client import Endpoint
-from evalsuite.engine.endpoint import kept_alive
+from evalsuite.engine.endpoint import keepalive_socket
 from evalsuite.errors import RunError
 from evalsuite.experiment import Configuration
 from evalsuite.sweep import generate
@@ -90,7 +90,7 @@ def test_an_answer_that_was_broken_off_is_no_completion(hosted: Endpoint, fake: 
 
 def test_connections_are_probed_so_that_a_dead_one_is_noticed() -> None:
     info = socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)[0]
-    with kept_alive(info) as made:
+    with keepalive_socket(info) as made:
         assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
