@@ -1,6 +1,7 @@
-"""Parquet columns as Python lists: only the leaves asked for, batch by batch, nested or written as strings.
+"""Reads parquet columns as Python lists: only the fields asked for, batch by batch, nested or written as strings.
 
-Older lighteval casts every value to a string when a column's types differ; such columns are parsed, row by row.
+Older releases of lighteval cast every value of a column to a string if the column's types differ; the strings of such
+columns are parsed, row by row.
 """
 
 import ast
@@ -15,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evalsuite.collect.untrusted import Unreadable, number, reason, stamp
+from evalsuite.collect.validation import Unreadable, number, reason, stamp
 
-BATCH_ROWS = 512  # of long reasoning, about 50 MB of token ids
-MAX_LITERAL = 8 << 20
+BATCH_ROWS = 512  # with long reasoning, about 50 MB of token ids
+MAX_LITERAL = 8 << 20  # characters of a string that is parsed
 ARROW_ERRORS = (OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError,
                 pa.ArrowException)  # fmt: skip
 _IDS = re.compile(r"[\[\](), \n\d-]*")
@@ -26,15 +27,15 @@ _IDS = re.compile(r"[\[\](), \n\d-]*")
 
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
-    """Turn what Arrow raises over a damaged file, from opening it to decoding a string, into Unreadable."""
+    """Turn whatever Arrow raises for a damaged file, on opening it or later, into Unreadable."""
     try:
         yield
     except ARROW_ERRORS as error:
         raise Unreadable(f"not readable as parquet: {reason(error)}") from error
 
 
-class Details:
-    """An open parquet file. Raises Unreadable, with the reason, wherever the file does not hold what it should."""
+class DetailsFile:
+    """An open parquet file. Raises Unreadable, with the reason, wherever its contents are not as they should be."""
 
     def __init__(self, path: str) -> None:
         size, _ = stamp(path)
@@ -46,14 +47,14 @@ class Details:
             self.rows = self.file.metadata.num_rows
 
     def has(self, path: str) -> bool:
-        """Whether anything lies, or within a string column may lie, at a dotted path."""
-        return self._walk(path)[0]
+        """Whether the file has a field at this dotted path, or a string column that may contain it."""
+        return self._find(path)[0]
 
-    def surely_has(self, path: str) -> bool:
-        """Whether a typed column lies at a dotted path."""
-        return self._walk(path) == (True, True)
+    def has_typed(self, path: str) -> bool:
+        """Whether the file has a field of its own at this dotted path, not only a string that may contain it."""
+        return self._find(path) == (True, True)
 
-    def _walk(self, path: str) -> tuple[bool, bool]:
+    def _find(self, path: str) -> tuple[bool, bool]:
         name, *rest = path.split(".")
         if len(self.schema.get_all_field_indices(name)) != 1:
             return False, False
@@ -67,18 +68,18 @@ class Details:
         return (not pa.types.is_null(kind),) * 2
 
     def batches(self, paths: list[str]) -> Iterator["Batch"]:
-        """The rows in their order, only the leaves under `paths`."""
-        wanted = [self._physical(path) for path in paths]
+        """Yield the rows in order, reading only the fields at `paths`."""
+        wanted = [self._stored_path(path) for path in paths]
         found = 0
         with _readable():
             for batch in self.file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
                 found += batch.num_rows
                 yield Batch(batch)
         if found != self.rows:
-            raise Unreadable(f"damaged: {self.rows} rows promised, {found} found")
+            raise Unreadable(f"damaged: {found} rows instead of {self.rows}")
 
-    def _physical(self, path: str) -> str:
-        """As much of a dotted path as the file has: below a string column there is nothing to select."""
+    def _stored_path(self, path: str) -> str:
+        """The part of a dotted path that the file has as fields: fields inside a string cannot be selected."""
         name, *rest = path.split(".")
         found, kind = [name], self.schema.field(name).type
         for part in rest:
@@ -100,35 +101,38 @@ class Batch:
         self._parsed: dict[str, list] = {}
 
     def only(self, rows: list[int]) -> "Batch":
-        """Some of the rows, by their places in the batch."""
+        """Select rows by their indices within the batch."""
         return Batch(self.batch.take(pa.array(rows, pa.int64())))
 
     def values(self, path: str) -> list:
-        """One Python value a row: what lies at a dotted path, None where nothing does. (rows,)"""
-        array, keys, at = self._leaf(path)
+        """The Python value at a dotted path in each row, None where there is none. (rows,)"""
+        array, keys, array_path = self._array_at(path)
         if not keys:
-            return _python(array)
-        if at not in self._parsed:
-            self._parsed[at] = [literal(value) for value in _python(array)]
-        return [_walk(value, keys) for value in self._parsed[at]]
+            return _to_python(array)
+        if array_path not in self._parsed:
+            self._parsed[array_path] = [parse_literal(value) for value in _to_python(array)]
+        return [_lookup(value, keys) for value in self._parsed[array_path]]
 
     def nested(self, path: str) -> list:
-        """Like `values`, for lists and structs: strings are parsed into what they spell. (rows,)"""
-        return [literal(value) if isinstance(value, str) else value for value in self.values(path)]
+        """Like `values`, for lists and structs: those written as strings are parsed. (rows,)"""
+        return [parse_literal(value) if isinstance(value, str) else value for value in self.values(path)]
 
     def token_counts(self, path: str) -> list[tuple[int, int, int] | None]:
-        """(tokens, completions, tokens of the longest) a row, from lists of token ids; None where unknown. (rows,)
+        """Count lists of token ids: (tokens, completions, tokens of the longest) per row, None if unknown. (rows,)
 
-        A row without a token is unknown: some backends of lighteval write empty lists.
+        A row without any token counts as unknown, because some backends of lighteval write empty lists.
         """
-        array, keys, _ = self._leaf(path)
+        array, keys, _ = self._array_at(path)
         if keys or is_text(array.type):
-            return [_count_text(value) for value in self.values(path)]
-        return _count_lists(array)
+            return [_count_in_text(value) for value in self.values(path)]
+        return _count_in_lists(array)
 
     @_readable()
-    def _leaf(self, path: str) -> tuple[pa.Array, list[str], str]:
-        """The array at a path, or the string array above it with the keys that remain; and that array's own path."""
+    def _array_at(self, path: str) -> tuple[pa.Array, list[str], str]:
+        """Return the array at a path, or the string array that contains it and the keys still to look up in there.
+
+        Also returns the array's own path.
+        """
         name, *rest = path.split(".")
         array = self.batch.column(name)
         for at, part in enumerate(rest):
@@ -139,7 +143,7 @@ class Batch:
 
 
 def openable(path: str) -> str | BinaryIO:
-    """A path as Arrow takes it; an open file where the path is not Unicode, which Arrow cannot take."""
+    """Return the path, or an open file if the path is not valid Unicode, which Arrow does not accept."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -155,10 +159,10 @@ def is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
-def literal(value: Any) -> Any:
-    """What a string spells, as JSON or as a Python literal; None if neither.
+def parse_literal(value: Any) -> Any:
+    """Parse a string as JSON or as a Python literal; None if it is neither.
 
-    >>> literal("{'extractive_match': 1.0}"), literal("tensor([1])")
+    >>> parse_literal("{'extractive_match': 1.0}"), parse_literal("tensor([1])")
     ({'extractive_match': 1.0}, None)
     """
     if not isinstance(value, str) or len(value) > MAX_LITERAL:
@@ -173,10 +177,10 @@ def literal(value: Any) -> Any:
         return None
 
 
-def score(value: Any) -> float | None:
-    """A score as a float: True is 1.0; NaN and what is no number are None.
+def as_score(value: Any) -> float | None:
+    """Convert a score to float: True is 1.0; NaN and anything that is not a number is None.
 
-    >>> score(True), score("0.5"), score(float("nan"))
+    >>> as_score(True), as_score("0.5"), as_score(float("nan"))
     (1.0, 0.5, None)
     """
     if isinstance(value, str):
@@ -189,7 +193,7 @@ def score(value: Any) -> float | None:
 
 
 def strings(value: Any) -> list[str]:
-    """All strings in a value, nested lists flattened.
+    """All strings in a value, with nested lists flattened.
 
     >>> strings([["a"], "b", None])
     ['a', 'b']
@@ -202,27 +206,27 @@ def strings(value: Any) -> list[str]:
 
 
 @_readable()
-def _python(array: pa.Array) -> list:
+def _to_python(array: pa.Array) -> list:
     return array.to_pylist()
 
 
-def _walk(value: Any, keys: list[str]) -> Any:
+def _lookup(value: Any, keys: list[str]) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _count_text(value: Any) -> tuple[int, int, int] | None:
+def _count_in_text(value: Any) -> tuple[int, int, int] | None:
     if isinstance(value, list | tuple):
         value = str(value)
-    if not isinstance(value, str) or not _IDS.fullmatch(value):  # a tensor's or an abbreviated array's text
+    if not isinstance(value, str) or not _IDS.fullmatch(value):  # e.g. the repr of a tensor or an abbreviated array
         return None
     runs = [len(re.findall(r"\d+", run)) for run in re.findall(r"[\[(]([^\[\]()]*)[\])]", value)]
     return (sum(runs), len(runs), max(runs)) if sum(runs) else None
 
 
 @_readable()
-def _count_lists(array: pa.Array) -> list[tuple[int, int, int] | None]:
+def _count_in_lists(array: pa.Array) -> list[tuple[int, int, int] | None]:
     if not is_list(array.type):
         return [None] * len(array)
     bounds = np.arange(len(array) + 1)

@@ -1,7 +1,7 @@
-"""lighteval's details files, nested (since 0.10) or flat (before), read as columns: only what is needed of them.
+"""Reads lighteval's details files, nested (since 0.10) or flat (before), and only the columns that are needed.
 
-Nested files hold the structs doc, metric and model_response (some releases: __doc__, ...), and in our own trees
-more fields in doc.specific. Flat files hold example, full_prompt, gold, metrics, predictions, cont_tokens, ...
+Nested files hold the structs doc, metric and model_response (in some releases __doc__, ...); this suite adds fields in
+doc.specific. Flat files hold example, full_prompt, gold, metrics, predictions, cont_tokens, ...
 """
 
 import functools
@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from evalsuite.collect.columns import Batch, Details, literal, strings
-from evalsuite.collect.samples import Allowed, Count, Samples, bounded, derive
-from evalsuite.collect.untrusted import Unreadable, text
+from evalsuite.collect.columns import Batch, DetailsFile, parse_literal, strings
+from evalsuite.collect.samples import Samples, TokenCount, TokenLimits, build_samples, shortened
+from evalsuite.collect.validation import Unreadable, text
 from evalsuite.errors import UserError
 
 CountTokens = Callable[[str], int]
@@ -28,60 +28,66 @@ FLAT = {
 IN_SPECIFIC = ("problem", "finish_reason", "output_token_count", "prompt_token_count", "gold",
                "extracted_answer", "answer_class", "grading_status", "extracted_predictions",
                "extracted_golds", "verdict_reason")  # fmt: skip
-COUNTED = ("tokens", "prompt")
+COUNTED = ("tokens", "prompt")  # fields of token ids, of which only the number is read
 PARSED = ("choices", "golds", "gold_index", "metric", "extracted_predictions", "extracted_golds")
-NEEDLESS = {  # what is not read where a better field is there; the token ids are most of a file
+REPLACES = {  # where a field on the left is present, those on the right are not read: token ids are most of a file
     "output_token_count": {"tokens"},
     "prompt_token_count": {"prompt"},
     "problem": {"query", "rendered"},
     "query": {"rendered"},
     "gold": {"choices", "gold_index", "golds"},
 }
+EVIDENCE = ("text", "verdict_reason", "extracted_predictions")  # read only for rows on which the graders disagree
+END_CHARACTERS = 400  # of a response; the answer is usually there
 
 
-def read_details(path: str, allowed: Allowed, count_tokens: CountTokens | None = None) -> Samples:
-    """The samples of a details file; `count_tokens` serves rows without counts and ids. Raises Unreadable."""
-    details = Details(path)
+def read_details(path: str, limits: TokenLimits, count_tokens: CountTokens | None = None) -> Samples:
+    """Read the samples of a details file. Raises Unreadable.
+
+    If no row has a token count or token ids, `count_tokens` counts the tokens of the texts.
+    """
+    details = DetailsFile(path)
     try:
-        paths = _paths(details)
-        rows = _rows(details, paths)
-        samples = derive(rows, details.rows, allowed)
-        if textual := not any(count is not None for count in samples.output_tokens):
-            counts = _counted(details, count_tokens) if count_tokens is not None else []
-            samples = derive(rows | {"tokens": counts}, details.rows, allowed) if counts else samples
-        samples.textual = textual
-        samples.disagreements = evidence(details, layout(details), samples.differing())
+        paths = _paths_to_read(details)
+        rows = _read_rows(details, paths)
+        samples = build_samples(rows, details.rows, limits)
+        if text_only := not any(count is not None for count in samples.output_tokens):
+            counts = _count_texts(details, count_tokens) if count_tokens is not None else []
+            samples = build_samples(rows | {"tokens": counts}, details.rows, limits) if counts else samples
+        samples.text_only = text_only
+        samples.disagreements = read_evidence(details, field_paths(details), samples.disagreeing_rows())
         return samples
     finally:
         details.close()
 
 
-def layout(details: Details) -> dict[str, str]:
-    """Each field's dotted path in this file, whether it is there or not."""
+def field_paths(details: DetailsFile) -> dict[str, str]:
+    """The dotted path that each field has in this kind of file, whether or not the file has the field."""
     names = {name.strip("_"): name for name in details.schema.names}
     table = NESTED if {"doc", "metric"} <= names.keys() else FLAT if "metrics" in names else None
     if table is None:
-        raise Unreadable(f"not lighteval's details: its columns are {', '.join(details.schema.names)}"[:200])
+        raise Unreadable(f"not a details file of lighteval: its columns are {', '.join(details.schema.names)}"[:200])
     paths = table | {name: f"{table['specific']}.{name}" for name in IN_SPECIFIC}
-    return {name: _renamed(path, names) for name, path in paths.items()}
+    return {name: _with_stored_name(path, names) for name, path in paths.items()}
 
 
-def _renamed(path: str, names: dict[str, str]) -> str:
+def _with_stored_name(path: str, names: dict[str, str]) -> str:
+    """Replace the first part of a path by the column's name in the file, which may have underscores around it."""
     top, dot, rest = path.partition(".")
     return names.get(top, top) + dot + rest
 
 
-def _paths(details: Details) -> dict[str, str]:
-    """The fields to read: those that are there, less those that a better one makes needless."""
-    found = {name: path for name, path in layout(details).items() if details.has(path)}
+def _paths_to_read(details: DetailsFile) -> dict[str, str]:
+    """The fields to read: those in the file, except where another field makes them unnecessary."""
+    found = {name: path for name, path in field_paths(details).items() if details.has(path)}
     if "metric" not in found:
         raise Unreadable("no column of scores")
-    better = [name for name in NEEDLESS if name in found and details.surely_has(found[name])]
-    needless = {"specific", "text", "verdict_reason"}.union(*(NEEDLESS[name] for name in better))
-    return {name: path for name, path in found.items() if name not in needless}
+    better = [name for name in REPLACES if name in found and details.has_typed(found[name])]
+    unneeded = {"specific", "text", "verdict_reason"}.union(*(REPLACES[name] for name in better))
+    return {name: path for name, path in found.items() if name not in unneeded}
 
 
-def _rows(details: Details, paths: dict[str, str]) -> dict[str, list]:
+def _read_rows(details: DetailsFile, paths: dict[str, str]) -> dict[str, list]:
     rows: dict[str, list] = {name: [] for name in paths}
     for batch in details.batches(sorted(set(paths.values()))):
         for name, path in paths.items():
@@ -90,45 +96,42 @@ def _rows(details: Details, paths: dict[str, str]) -> dict[str, list]:
     return rows
 
 
-def _counted(details: Details, count_tokens: CountTokens) -> list[Count | None]:
-    """Tokens of each row's completions, by the tokenizer: for files that hold text alone."""
-    path = layout(details)["text"]
+def _count_texts(details: DetailsFile, count_tokens: CountTokens) -> list[TokenCount | None]:
+    """Count the tokens of each row's completions with the tokenizer. (rows,)"""
+    path = field_paths(details)["text"]
     if not details.has(path):
         return [None] * details.rows
-    counts: list[Count | None] = []
+    counts: list[TokenCount | None] = []
     for batch in details.batches([path]):
         for value in batch.values(path):
-            parsed = literal(value)
+            parsed = parse_literal(value)
             lengths = [count_tokens(one) for one in strings(parsed if isinstance(parsed, list) else value)]
             counts.append((sum(lengths), len(lengths), max(lengths)) if lengths else None)
     return counts
 
 
-END_CHARACTERS = 400  # of a response; the answer stands there
-FIELDS = ("text", "verdict_reason", "extracted_predictions")
-
-
-def evidence(details: Details, paths: dict[str, str], rows: list[int]) -> list[dict[str, Any]]:
-    """For each of `rows`: our verdict's reason, all that lighteval extracted, and the end of the response."""
-    present = {name: paths[name] for name in FIELDS if details.has(paths[name])}
+def read_evidence(details: DetailsFile, paths: dict[str, str], rows: list[int]) -> list[dict[str, Any]]:
+    """Read, for each of `rows`, the reason of our verdict, what lighteval extracted, and the end of the response."""
+    present = {name: paths[name] for name in EVIDENCE if details.has(paths[name])}
     found, start = [], 0
     for batch in details.batches(list(present.values())) if rows and present else ():
         inside = [at for at in rows if start <= at < start + batch.rows]
         if inside:
-            found += _judged(batch.only([at - start for at in inside]), present, inside)
+            found += _evidence_of_batch(batch.only([at - start for at in inside]), present, inside)
         start += batch.rows
     return found
 
 
-def _judged(batch: Batch, present: dict[str, str], rows: list[int]) -> list[dict[str, Any]]:
-    none = [None] * len(rows)
-    columns = {name: batch.nested(present[name]) if name in present else none for name in FIELDS[2:]}
-    columns |= {name: batch.values(present[name]) if name in present else none for name in FIELDS[:2]}
+def _evidence_of_batch(batch: Batch, present: dict[str, str], rows: list[int]) -> list[dict[str, Any]]:
+    columns: dict[str, list] = {}
+    for name in EVIDENCE:
+        read = batch.nested if name in PARSED else batch.values
+        columns[name] = read(present[name]) if name in present else [None] * len(rows)
     return [
         {
             "row": row,
-            "verdict_reason": bounded(text(columns["verdict_reason"][at])),
-            "lighteval_extracted": bounded(" | ".join(strings(columns["extracted_predictions"][at]))),
+            "verdict_reason": shortened(text(columns["verdict_reason"][at])),
+            "lighteval_extracted": shortened(" | ".join(strings(columns["extracted_predictions"][at]))),
             "response_end": "\n".join(strings(columns["text"][at]))[-END_CHARACTERS:],
         }
         for at, row in enumerate(rows)
@@ -136,7 +139,7 @@ def _judged(batch: Batch, present: dict[str, str], rows: list[int]) -> list[dict
 
 
 def check_tokenizer(name: str) -> None:
-    """Raise UserError for a path that does not exist; a hub name is looked up only when it is needed."""
+    """Raise UserError for a local path that does not exist; a hub id is looked up only when it is needed."""
     looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
     if looks_local and not os.path.isdir(os.path.expanduser(name)):
         raise UserError(f"--tokenizer_name: no folder {name}; give a model folder or a hub id")
@@ -144,7 +147,10 @@ def check_tokenizer(name: str) -> None:
 
 @functools.lru_cache(maxsize=2)
 def token_counter(name: str) -> CountTokens:
-    """A function from text to its number of tokens, without special ones. Raises UserError if none can be loaded."""
+    """Return a function that counts the tokens of a text, without special tokens.
+
+    Raises UserError if the tokenizer cannot be loaded.
+    """
     path = os.path.join(os.path.expanduser(name), "tokenizer.json")
     try:
         if os.path.isfile(path):

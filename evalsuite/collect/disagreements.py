@@ -1,7 +1,6 @@
-"""disagreements.csv per model: every completion that our grader and lighteval judge differently, to check by eye.
+"""Writes disagreements.csv for each model: every completion on which our grader and lighteval's disagree.
 
-Written beside all_experiments_results.json after the first pass, from what that found; only our own trees hold both
-metrics.
+It is written beside all_experiments_results.json, from that file. Only this suite's own output trees hold both metrics.
 """
 
 import csv
@@ -22,7 +21,7 @@ COLUMNS = (
 
 
 def update_all(reports: list[ModelReport]) -> tuple[list[str], bool]:
-    """Bring every model's file up to date; returns lines to print, and whether one could not be written."""
+    """Bring every model's file up to date; returns lines to print, and whether any file could not be written."""
     lines, failed = [], False
     for report in (report for report in reports if not report.error):
         try:
@@ -30,13 +29,13 @@ def update_all(reports: list[ModelReport]) -> tuple[list[str], bool]:
         except RunError as error:
             lines, failed = [*lines, f"error: {one_line(str(error))}"], True
             continue
-        if report.disagreements:
-            lines.append(f"{one_line(path)}: {report.disagreements} completions that the two metrics judge differently")
+        if count := report.disagreements:
+            lines.append(f"{one_line(path)}: graders disagree on {count} completion{'' if count == 1 else 's'}")
     return lines, failed
 
 
 def update(report: ModelReport) -> str:
-    """Bring a model's file up to date with the results it was told of; returns its path. Raises RunError."""
+    """Bring the file of one model up to date and return its path. Raises RunError if it cannot be written."""
     target = os.path.join(os.path.dirname(report.path), NAME)
     if not report.written and os.path.isfile(target):
         return target
@@ -65,7 +64,7 @@ def _rows(experiment: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _cell(value: Any) -> str:
-    """A cell's text; what a spreadsheet would run as a formula is quoted with an apostrophe, plain numbers are not."""
+    """Format a cell; text that a spreadsheet would run as a formula gets an apostrophe, plain numbers do not."""
     text = "" if value is None else str(value).replace("\0", "")
     if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not text[1:2].isdigit()):
         return "'" + text

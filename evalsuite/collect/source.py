@@ -1,39 +1,45 @@
-"""One experiment as it lies on disk, and what reading it gives: a record, or the file that cannot be read."""
+"""One experiment as it is on disk (Source), and what reading it gives: a Record, or the file that prevents it."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from evalsuite.collect.facts import Facts, doubts, order_metrics, problem_set, render, summary
+from evalsuite.collect.metadata import Metadata, experiment_json, find_warnings, order_metrics, problem_set, summarise
 from evalsuite.collect.samples import Samples
-from evalsuite.collect.untrusted import Stamp, Unreadable, finite, reason, stamp
+from evalsuite.collect.validation import Stamp, Unreadable, finite, reason, stamp
 from evalsuite.store.journal import LIVE, PACKED
 
-OWN, LIGHTEVAL = "evalsuite", "lighteval"
+NATIVE, LIGHTEVAL = "evalsuite", "lighteval"  # kinds of sources: this suite's experiments, and any others
 MANIFEST = "experiment.json"
+BLOCK_BYTES = 1 << 20  # of a journal read at a time
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where one experiment lies. `hint` is its folder's path below the scanned one and that one's own name."""
+    """The location of one experiment.
+
+    `hint` is its folder's path from the searched folder on, whose own name comes first: names in it may say the seed.
+    """
 
     kind: str
     folder: str
     hint: str
-    results: str | None = None  # lighteval's: the results file of the same date
+    results: str | None = None  # for LIGHTEVAL: the results file of the same date
     details: str | None = None
     provisional: bool = False
 
     @property
     def path(self) -> str:
-        """The file that stands for it: the manifest, or the details, or a results file without details."""
-        return os.path.join(self.folder, MANIFEST) if self.kind == OWN else self.details or self.results or self.folder
+        """The file that identifies it: the manifest, else the details, else a results file without details."""
+        if self.kind == NATIVE:
+            return os.path.join(self.folder, MANIFEST)
+        return self.details or self.results or self.folder
 
 
 @dataclass(frozen=True)
-class Bad:
-    """A file or folder that is left out, and why."""
+class BadPath:
+    """A file or folder that is skipped, and why."""
 
     path: str
     reason: str
@@ -41,70 +47,77 @@ class Bad:
 
 @dataclass(frozen=True)
 class Record:
-    """One experiment: its facts, its JSON text, the files it was read from with their stamps, and bad ones beside."""
+    """One experiment that has been read.
 
-    facts: Facts
+    `body` is its JSON text, `files` the files it was read from with their stamps, and `bad` holds files of the
+    experiment that could not be read but are not essential.
+    """
+
+    metadata: Metadata
     body: bytes
     files: dict[str, Stamp]
-    bad: tuple[Bad, ...] = ()
+    bad: tuple[BadPath, ...] = ()
 
 
-class Stopped(Exception):
-    """Reading an experiment ended at one file; carries the Bad."""
+class ReadError(Exception):
+    """An experiment cannot be read because of the file in `bad`."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(reason)
-        self.bad = Bad(path, reason)
+        self.bad = BadPath(path, reason)
 
 
-def at(path: str, read: Callable, *args: Any) -> Any:
-    """What `read(*args)` returns; where that is Unreadable, Stopped names `path` as the culprit."""
+def blaming(path: str, read: Callable, *args: Any) -> Any:
+    """Return `read(*args)`; if that raises Unreadable, raise a ReadError that blames `path`."""
     try:
         return read(*args)
     except Unreadable as error:
-        raise Stopped(path, str(error)) from error
+        raise ReadError(path, str(error)) from error
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a reader found beside the identity: samples, and what results file and manifest say of them."""
+class Measurements:
+    """An experiment's samples, and what its results file and manifest say about them.
+
+    `metrics` lists the task's metrics, `reported` their values in the results file, `seconds` the generation time,
+    `asked` the number of problems asked and `total` the number that the task has.
+    """
 
     samples: Samples
     metrics: list[str]
     reported: dict[str, float]
     seconds: float | None
     asked: int | None
-    total: int | None = None  # problems that the task has
+    total: int | None = None
 
 
-def record(identity: dict[str, Any], found: Measured, files: dict[str, Stamp], bad: tuple[Bad, ...] = ()) -> Record:
-    """Put a record together; `identity` has the fields of Facts that do not follow from the samples."""
+def build_record(
+    identity: dict[str, Any], found: Measurements, files: dict[str, Stamp], bad: tuple[BadPath, ...] = ()
+) -> Record:
+    """Build a Record; `identity` holds the fields of Metadata that do not follow from the samples."""
     samples = found.samples
     identity = finite(identity)
-    warnings = [*identity.pop("warnings"), *doubts(samples, found.reported)]
-    facts = Facts(
+    warnings = [*identity.pop("warnings"), *find_warnings(samples, found.reported)]
+    metadata = Metadata(
         rows=len(samples.id),
         problem_set=problem_set(samples.problem),
-        textual=samples.textual,
+        text_only=samples.text_only,
         disagreements=len(samples.disagreements),
         warnings=warnings,
         **identity,
     )
     metrics = order_metrics(samples, found.metrics)
-    results = summary(samples, metrics, found.reported, found.seconds)
-    body = render(facts, results, samples, found.asked, found.total)
-    return Record(facts, body.encode("utf-8", "backslashreplace"), files, bad)
+    results = summarise(samples, metrics, found.reported, found.seconds)
+    body = experiment_json(metadata, results, samples, found.asked, found.total)
+    return Record(metadata, body.encode("utf-8", "backslashreplace"), files, bad)
 
 
-BLOCK = 1 << 20
+def count_completions(folder: str) -> int:
+    """Count the completions in a folder's journal, without an incomplete last line; raises ReadError."""
+    return sum(_count_lines(path) for name in (PACKED, LIVE) if os.path.lexists(path := os.path.join(folder, name)))
 
 
-def whole_completions(folder: str) -> int:
-    """The completions in a folder's journal, a torn last line not counted; raises Stopped for a bad journal."""
-    return sum(_lines(path) for name in (PACKED, LIVE) if os.path.lexists(path := os.path.join(folder, name)))
-
-
-def _lines(path: str) -> int:
+def _count_lines(path: str) -> int:
     import pyarrow as pa
 
     from evalsuite.collect.columns import openable
@@ -112,9 +125,9 @@ def _lines(path: str) -> int:
     try:
         stamp(path)
         compression = "zstd" if path.endswith(".zst") else None
-        with pa.input_stream(openable(path), compression=compression, buffer_size=BLOCK) as stream:
-            return sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK), b""))
+        with pa.input_stream(openable(path), compression=compression, buffer_size=BLOCK_BYTES) as stream:
+            return sum(block.count(b"\n") for block in iter(lambda: stream.read(BLOCK_BYTES), b""))
     except (OSError, ValueError) as error:
-        raise Stopped(path, reason(error)) from error
+        raise ReadError(path, reason(error)) from error
     except Unreadable as error:
-        raise Stopped(path, str(error)) from error
+        raise ReadError(path, str(error)) from error

@@ -1,4 +1,4 @@
-"""The first pass: from an output tree, whoever wrote it, to one all_experiments_results.json per model."""
+"""The first pass: reads an output tree of any supported kind and writes one all_experiments_results.json per model."""
 
 import fnmatch
 import os
@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from evalsuite.collect import place
-from evalsuite.collect.cache import Entry, Store, check_writable, load
+from evalsuite.collect.cache import Cache, Entry, check_writable, load_cache
+from evalsuite.collect.destinations import destinations, first_level, folder_name, is_named_after, levels
 from evalsuite.collect.details import check_tokenizer
 from evalsuite.collect.document import Document, Item, Unfinished, write
+from evalsuite.collect.metadata import counted
 from evalsuite.collect.outcome import Options, TreeReport, report_on
 from evalsuite.collect.pool import cores, read_all
 from evalsuite.collect.scan import NO_EXPERIMENT, Scan
-from evalsuite.collect.source import OWN, Bad, Record, Source, Stopped, whole_completions
-from evalsuite.collect.untrusted import Unreadable
+from evalsuite.collect.source import NATIVE, BadPath, ReadError, Record, Source, count_completions
+from evalsuite.collect.validation import Unreadable
 from evalsuite.errors import RunError, UserError
 
 Progress = Callable[[int, int, int], None]  # experiments read, to read, bad files so far
@@ -22,52 +23,54 @@ Progress = Callable[[int, int, int], None]  # experiments read, to read, bad fil
 
 @dataclass
 class Group:
-    """What lies in one first-level folder, or outside any (the name is empty)."""
+    """The experiments in one first-level folder, or outside any (then the name is empty)."""
 
     name: str
     sources: list[Source] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)  # unfinished experiments
-    bad: list[Bad] = field(default_factory=list)
+    unfinished_folders: list[str] = field(default_factory=list)
+    bad: list[BadPath] = field(default_factory=list)
     unfinished: list[Unfinished] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
 
 
 def read_tree(output_dir: str | os.PathLike, progress: Progress | None = None, **options) -> TreeReport:
-    """Read every experiment below `output_dir` and write all_experiments_results.json per model.
+    """Read every experiment below `output_dir` and write all_experiments_results.json for each model.
 
-    `options` are the fields of Options. What has been read before and has not changed is not read again, and a model
-    without changes is not written again. Raises UserError where there is nothing to read, RunError where nothing can
-    be written; bad files are reported, never raised.
+    `options` are the fields of Options. Files that have not changed since the last call are not read again, and the
+    files of unchanged models are not written again. Raises UserError if there is nothing to read, RunError if nothing
+    can be written; files that cannot be read are reported.
     """
-    return Pass(os.path.normpath(os.fspath(output_dir)), Options(**options), progress or (lambda *_: None)).run()
+    return TreeReader(os.path.normpath(os.fspath(output_dir)), Options(**options), progress or (lambda *_: None)).run()
 
 
-class Pass:
-    """One call of read_tree."""
+class TreeReader:
+    """Carries out one call of read_tree."""
 
     def __init__(self, root: str, options: Options, progress: Progress) -> None:
         self.root, self.options, self.progress = root, options, progress
         self.report = TreeReport()
-        self.everywhere: list[Bad] = []  # bad folders and files that belong to no model
-        self.used: dict[str, str] = {}  # model: the folder it is written into
-        self.stores: dict[str, Store] = {}
-        self.known: dict[str, tuple[Store, Entry]] = {}
+        self.unassigned: list[BadPath] = []  # bad paths that belong to no model, and are listed for every model
+        self.folders: dict[str, str] = {}  # for each model, the folder it is written into
+        self.caches: dict[str, Cache] = {}
+        self.cached: dict[str, tuple[Cache, Entry]] = {}
 
     def run(self) -> TreeReport:
         scan = self._scan()
         groups = self._groups(scan)
-        self._check_places(groups)
-        self._load_stores()
+        self._check_writable(groups)
+        self._load_caches()
         results = self._results([source for group in groups for source in group.sources])
-        later = []
+        others = []
         for group in groups:
             self._fill(group, results)
             if not self._write_own(group):
-                later.append(group)
-        self._write_others(later)
-        self.report.notes += [f"{path} is a link to a folder read under its own name" for path in scan.aliases]
+                others.append(group)
+        self._write_others(others)
+        self.report.notes += [f"{path} is a link to a folder that is read under its own name" for path in scan.aliases]
         if scan.replaced:
-            self.report.notes.append(f"{len(scan.replaced)} experiments that --overwrite moved aside are not read")
+            self.report.notes.append(
+                f"not read: {counted(len(scan.replaced), 'experiment')} moved aside by --overwrite"
+            )
         self.report.bad = list(dict.fromkeys(self.report.bad))
         return self.report
 
@@ -86,25 +89,25 @@ class Pass:
         return scan
 
     def _groups(self, scan: Scan) -> list[Group]:
-        """What was found, by first-level folder, in order of name; a folder without experiments concerns all models."""
+        """Group what was found by first-level folder, sorted by name, with what is outside such folders last."""
         groups: dict[str, Group] = {}
-        loose = {place.levels(self.root, one)[0] for one in [*(s.folder for s in scan.sources), *scan.unfinished]
-                 if len(place.levels(self.root, one)) == 1}  # fmt: skip
+        loose = {levels(self.root, one)[0] for one in [*(s.folder for s in scan.sources), *scan.unfinished]
+                 if len(levels(self.root, one)) == 1}  # experiments directly in the root  # fmt: skip
         for source in scan.sources:
-            name = place.group_of(self.root, source.folder)
+            name = first_level(self.root, source.folder)
             groups.setdefault(name, Group(name)).sources.append(source)
         for folder in scan.unfinished:
-            name = place.group_of(self.root, folder)
-            groups.setdefault(name, Group(name)).folders.append(folder)
+            name = first_level(self.root, folder)
+            groups.setdefault(name, Group(name)).unfinished_folders.append(folder)
         for bad in scan.bad:
-            first = (place.levels(self.root, bad.path) or [""])[0]
+            first = (levels(self.root, bad.path) or [""])[0]
             group = groups.get("" if first in loose else first)
-            (group.bad if group else self.everywhere).append(bad)
+            (group.bad if group else self.unassigned).append(bad)
         self.report.bad += scan.bad
         return [groups[name] for name in sorted(groups, key=lambda name: (name == "", name))]
 
-    def _check_places(self, groups: list[Group]) -> None:
-        """Raise RunError before anything is read if no model could be written."""
+    def _check_writable(self, groups: list[Group]) -> None:
+        """Raise RunError before anything is read if no model's file could be written."""
         if self.options.results_dir is not None:
             check_writable(self.options.results_dir)
             return
@@ -118,21 +121,21 @@ class Pass:
         if len(refusals) == len(folders):
             raise refusals[-1]
 
-    def _load_stores(self) -> None:
-        """What earlier calls have read, from every folder they may have written into."""
+    def _load_caches(self) -> None:
+        """Load the caches of earlier calls from every folder that they may have written to."""
         base = self.options.results_dir or self.root
         folders = [base]
         if os.path.isdir(base):
             with os.scandir(base) as entries:
                 folders += [entry.path for entry in entries if not entry.is_symlink() and entry.is_dir()]
-        for store in map(load, folders):
-            self.stores[store.folder] = store
+        for cache in map(load_cache, folders):
+            self.caches[cache.folder] = cache
             if not self.options.fresh:
-                self.known |= {path: (store, entry) for path, entry in store.entries.items()}
+                self.cached |= {path: (cache, entry) for path, entry in cache.entries.items()}
 
-    def _results(self, sources: list[Source]) -> Iterator[Item | Bad]:
-        """An item or the bad file for each source, in order; only what is new or changed is read."""
-        items = [self._recall(source) for source in sources]
+    def _results(self, sources: list[Source]) -> Iterator[Item | BadPath]:
+        """Yield an item or the bad file for each source, in order; reads only what is new or changed."""
+        items = [self._from_cache(source) for source in sources]
         stale = [source for source, item in zip(sources, items, strict=True) if item is None]
         self.report.read = len(stale)
         read = read_all(stale, self.options.tokenizer, self.options.jobs or cores())
@@ -140,86 +143,89 @@ class Pass:
         for source, item in zip(sources, items, strict=True):
             if item is None:
                 result = next(read)
-                done, bad = done + 1, bad + isinstance(result, Bad)
+                done, bad = done + 1, bad + isinstance(result, BadPath)
                 self.progress(done, len(stale), bad)
                 item = _item(source, result) if isinstance(result, Record) else result
             yield item
 
-    def _recall(self, source: Source) -> Item | None:
-        store, entry = self.known.get(source.path, (None, None))
+    def _from_cache(self, source: Source) -> Item | None:
+        cache, entry = self.cached.get(source.path, (None, None))
         if entry is None or not entry.is_fresh(self.options.tokenizer):
             return None
         expected = {path for path in (source.results, source.details) if path}
-        if source.kind != entry.facts.source or (source.kind != OWN and expected != entry.files.keys()):
+        if source.kind != entry.metadata.source or (source.kind != NATIVE and expected != entry.files.keys()):
             return None
-        if source.provisional != (entry.facts.status == "unfinished"):
+        if source.provisional != (entry.metadata.status == "unfinished"):
             return None
-        return Item(source, entry.facts, files=entry.files, known=entry, store=store)
+        return Item(source, entry.metadata, files=entry.files, cached=entry, cache=cache)
 
-    def _fill(self, group: Group, results: Iterator[Item | Bad]) -> None:
-        """Read what lies in a group, its bad files noted."""
+    def _fill(self, group: Group, results: Iterator[Item | BadPath]) -> None:
+        """Fill a group with its items, unfinished experiments and bad files."""
         found = [next(results) for _ in group.sources]
         group.items = [item for item in found if isinstance(item, Item)]
-        bad = [one for item in found for one in ([item] if isinstance(item, Bad) else item.bad)]
-        for folder in group.folders:
+        bad = [one for item in found for one in ([item] if isinstance(item, BadPath) else item.bad)]
+        for folder in group.unfinished_folders:
             try:
-                group.unfinished.append(Unfinished(folder, whole_completions(folder)))
-            except Stopped as stopped:
-                bad.append(stopped.bad)
+                group.unfinished.append(Unfinished(folder, count_completions(folder)))
+            except ReadError as error:
+                bad.append(error.bad)
         group.bad += dict.fromkeys(bad)
         self.report.bad += bad
 
     def _write_own(self, group: Group) -> bool:
-        """Write the group at once if it is plainly one model's folder; so no more than one model is held in memory."""
-        models = {item.facts.model for item in group.items}
+        """Write the group now if its folder is clearly that of one model, so that its text can be freed."""
+        models = {item.metadata.model for item in group.items}
         if not group.name or len(models) > 1:
             return False
         model = next(iter(models), group.name)
-        if models and not place.is_named_after(group.name, model):
+        if models and not is_named_after(group.name, model):
             return False
         self._write(model, os.path.join(self.root, group.name), group.items, group.bad, group.unfinished)
         return True
 
     def _write_others(self, groups: list[Group]) -> None:
-        """Write what is grouped by the models' names: trees without folders for models, or with folders for tasks."""
-        items = [item for group in groups for item in group.items if self._is_asked(group, item)]
-        found = [(item.source, item.facts.model) for item in items]
-        folders = place.targets(self.root, found, others=bool(self.report.models))
+        """Write the remaining groups by model: trees that have no folder per model, or one per task instead."""
+        items = [item for group in groups for item in group.items if self._matches_pattern(item)]
+        found = [(item.source, item.metadata.model) for item in items]
+        folders = destinations(self.root, found, others=bool(self.report.models))
         bad = [one for group in groups for one in group.bad]
         unfinished = [one for group in groups for one in group.unfinished]
         documents: dict[tuple[str, str], list[Item]] = defaultdict(list)
         for folder, item in zip(folders, items, strict=True):
-            documents[folder, item.facts.model].append(item)
+            documents[folder, item.metadata.model].append(item)
         if not documents and (bad or unfinished or not self.report.models):
             documents[self.root, os.path.basename(os.path.abspath(self.root))] = []
         for (folder, model), members in sorted(documents.items()):
             self._write(model, folder, members, bad, unfinished)
 
-    def _is_asked(self, group: Group, item: Item) -> bool:
-        names = (item.facts.model, place.folder_of(item.facts.model))
-        inside = bool(place.levels(self.root, item.source.folder))
-        return inside or any(fnmatch.fnmatchcase(name, self.options.pattern) for name in names)
+    def _matches_pattern(self, item: Item) -> bool:
+        """Whether an item directly in the root matches the pattern; of others, the scan has compared the folder."""
+        names = (item.metadata.model, folder_name(item.metadata.model))
+        is_below = bool(levels(self.root, item.source.folder))
+        return is_below or any(fnmatch.fnmatchcase(name, self.options.pattern) for name in names)
 
-    def _write(self, model: str, folder: str, items: list[Item], bad: list[Bad], unfinished: list[Unfinished]) -> None:
-        """Write one model's document and report on it."""
-        folder = self._target(folder, model)
-        name = model if self.used.setdefault(model, folder) == folder else f"{model} ({os.path.basename(folder)})"
-        document = Document(name, folder, items, [*bad, *self.everywhere], unfinished)
+    def _write(
+        self, model: str, folder: str, items: list[Item], bad: list[BadPath], unfinished: list[Unfinished]
+    ) -> None:
+        """Write one model's document and add its report."""
+        folder = self._with_results_dir(folder, model)
+        name = model if self.folders.setdefault(model, folder) == folder else f"{model} ({os.path.basename(folder)})"
+        document = Document(name, folder, items, [*bad, *self.unassigned], unfinished)
         error, written = None, False
         try:
-            written = write(document, self.stores.get(folder, Store(folder)), self.options.tokenizer)
+            written = write(document, self.caches.get(folder, Cache(folder)), self.options.tokenizer)
         except RunError as refused:
             error = str(refused)
         self.report.models.append(report_on(document, written, error))
         for item in items:
             item.body = None
 
-    def _target(self, folder: str, model: str) -> str:
+    def _with_results_dir(self, folder: str, model: str) -> str:
         base = self.options.results_dir
         if base is None:
             return folder
-        return os.path.join(base, place.folder_of(model) if folder == self.root else os.path.basename(folder))
+        return os.path.join(base, folder_name(model) if folder == self.root else os.path.basename(folder))
 
 
 def _item(source: Source, record: Record) -> Item:
-    return Item(source, record.facts, record.body, record.files, bad=record.bad)
+    return Item(source, record.metadata, record.body, record.files, bad=record.bad)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.collect.scan import REPLACED
-from evalsuite.collect.source import Stopped, whole_completions
+from evalsuite.collect.source import ReadError, count_completions
 from evalsuite.errors import UserError
 from evalsuite.store import locks, manifest, stale
 from evalsuite.store.journal import LIVE, PACKED, parse
@@ -143,8 +143,8 @@ def _count_ungraded(live: Path, graded: set[str]) -> int:
 
 def _completions(folder: Path) -> int | None:
     try:
-        return whole_completions(str(folder))
-    except Stopped:
+        return count_completions(str(folder))
+    except ReadError:
         return None
 
 

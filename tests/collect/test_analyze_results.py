@@ -23,7 +23,7 @@ def run(capsys, *arguments):
     return code, captured.out.splitlines(), captured.err.splitlines()
 
 
-def test_a_clean_tree_ends_with_zero_and_the_paths_written(tmp_path, capsys):
+def test_a_clean_tree_ends_with_exit_0_and_the_paths_written(tmp_path, capsys):
     make.own(tmp_path, model="org/tiny", seed=0)
     make.own(tmp_path, model="org/tiny", seed=1, task="gpqa:diamond")
     code, out, err = run(capsys, tmp_path)
@@ -36,14 +36,14 @@ def test_a_clean_tree_ends_with_zero_and_the_paths_written(tmp_path, capsys):
     assert run(capsys, tmp_path)[1][-1] == f"unchanged {tmp_path}/org_tiny/all_experiments_results.json"
 
 
-def test_bad_files_end_with_one_and_are_named(tmp_path, capsys):
+def test_bad_files_end_with_exit_1_and_are_reported(tmp_path, capsys):
     make.own(tmp_path)
     (make.own(tmp_path, seed=1, folder="b\x1b[31m\nad") / "experiment.json").write_text("")
     code, out, _ = run(capsys, tmp_path)
     assert code == 1 and r"skipped: tiny/b\x1b[31m\nad/experiment.json: empty file" in out
 
 
-def test_the_flags_of_earlier_callers_choose_models_by_folder(tmp_path, capsys):
+def test_the_flags_of_earlier_callers_select_models_by_folder(tmp_path, capsys):
     make.own(tmp_path, model="org/tiny")
     make.own(tmp_path, model="other")
     code, out, _ = run(capsys, "--base_dir", tmp_path, "--model_name_pattern", "org_*", "--tokenizer_name", "org/tiny")
@@ -59,20 +59,20 @@ def test_the_flags_of_earlier_callers_choose_models_by_folder(tmp_path, capsys):
         (["{tree}", "--tokenizer_name", "/no/folder"], "--tokenizer_name: no folder /no/folder; give"),
     ],
 )  # fmt: skip
-def test_mistakes_end_with_two_and_one_line(tmp_path, capsys, arguments, line):
+def test_mistakes_end_with_exit_2_and_one_line(tmp_path, capsys, arguments, line):
     make.own(tmp_path)
     code, out, (error,) = run(capsys, *(argument.format(tree=tmp_path) for argument in arguments))
     assert (code, out) == (2, []) and error.startswith("analyze_results.py: " + line.format(tree=tmp_path))
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "--base_dir", "b"], ["a", "--jobs", "-1"], ["a", "--mistyped"]])
-def test_mistyped_arguments_end_with_two(arguments, capsys):
+def test_mistyped_arguments_end_with_exit_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2 and "usage: analyze_results.py" in capsys.readouterr().err
 
 
-def test_the_screen_stays_within_eighty_columns_whatever_names_hold(tmp_path, capsys, monkeypatch):
+def test_the_table_fits_eighty_columns_whatever_the_names(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     make.own(tmp_path, model="m" * 120)
     make.own(tmp_path, model="模型" * 30)
@@ -80,14 +80,17 @@ def test_the_screen_stays_within_eighty_columns_whatever_names_hold(tmp_path, ca
     assert len(out[0]) <= 80 and len(out[1]) <= 80 and out[1].startswith("…mmm") and "模" in out[2]
 
 
-def test_many_warnings_are_shown_in_part(tmp_path, capsys):
+def test_only_the_first_of_many_warnings_are_shown(tmp_path, capsys):
     for seed in range(6):
         make.own(tmp_path, seed=seed, problems=["other"] * 6)
     _, out, _ = run(capsys, tmp_path)
-    assert sum(line.startswith("warning: ") for line in out) == 3 and "  and 3 more, in its file" in out
+    assert (
+        sum(line.startswith("warning: ") for line in out) == 3
+        and "  and 3 more, listed in all_experiments_results.json" in out
+    )
 
 
-def test_progress_is_plain_lines_where_there_is_no_terminal(monkeypatch):
+def test_progress_is_plain_lines_without_a_terminal(monkeypatch):
     times = iter([0.0, 0.0, 1.0, 12.0, 13.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     stream = io.StringIO()
@@ -97,7 +100,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(monkeypatch):
     assert stream.getvalue() == "read 50 of 100 experiments, 2 skipped, 12 s left\n"
 
 
-def test_what_the_two_metrics_judge_differently_is_listed_to_be_checked_by_eye(tmp_path, capsys):
+def test_completions_on_which_the_graders_disagree_are_listed(tmp_path, capsys):
     rows = make.own_rows(4)
     rows[1]["metric"]["extractive_match"] = 1.0
     rows[1]["doc"]["specific"]["extracted_answer"] = "=7"
@@ -105,7 +108,7 @@ def test_what_the_two_metrics_judge_differently_is_listed_to_be_checked_by_eye(t
     make.own(tmp_path, rows=rows)
     make.own(tmp_path, seed=1)
     path = tmp_path / "tiny/disagreements.csv"
-    assert run(capsys, tmp_path)[1][-1] == f"{path}: 1 completions that the two metrics judge differently"
+    assert run(capsys, tmp_path)[1][-1] == f"{path}: graders disagree on 1 completion"
     (row,) = csv.DictReader(path.open(newline=""))
     assert (row["task"], row["seed"], row["problem"], row["gold"]) == ("aime24", "0", f"{1:016x}", "4")
     assert (row["verified_match"], row["extractive_match"], row["verified_extracted"]) == ("0", "1", "'=7")
@@ -113,7 +116,7 @@ def test_what_the_two_metrics_judge_differently_is_listed_to_be_checked_by_eye(t
     assert len(row["response_end"]) == 400 and row["response_end"].endswith("so it is 7")
 
 
-def test_a_disagreements_file_that_cannot_be_written_fails_that_alone(tmp_path, capsys):
+def test_a_disagreements_file_that_cannot_be_written_is_an_error_and_the_rest_is_written(tmp_path, capsys):
     make.own(tmp_path)
     (tmp_path / "tiny/disagreements.csv").mkdir()
     code, out, _ = run(capsys, tmp_path)
@@ -124,7 +127,7 @@ def test_a_disagreements_file_that_cannot_be_written_fails_that_alone(tmp_path, 
     )
 
 
-def test_help_needs_neither_pyarrow_nor_half_a_second():
+def test_help_imports_neither_pyarrow_nor_numpy():
     code = "import sys, analyze_results\ntry: analyze_results.main(['--help'])\nexcept SystemExit: pass\n" \
            "assert 'pyarrow' not in sys.modules and 'numpy' not in sys.modules"  # fmt: skip
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Bad files: each is named with its reason, the rest is read, and nothing ends in a traceback."""
+"""Bad files: each is reported with its reason, the rest is read, and nothing ends in a traceback."""
 
 import os
 
@@ -11,13 +11,13 @@ from tests.support import tree_maker as make
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree with one good experiment; tests add what is bad."""
+    """A tree with one good experiment, to which the tests add something bad."""
     make.own(tmp_path, seed=0)
     return tmp_path
 
 
 def skipped(tree, model="tiny"):
-    """What the written file says was left out, {path: reason}; the good experiment must stand."""
+    """What the file lists as skipped, {path: reason}; the good experiment must still be in it."""
     report = read_tree(tree)
     written = make.load(tree / model)
     assert len(written["experiments"]) == 1 and report.failed
@@ -29,15 +29,15 @@ def skipped(tree, model="tiny"):
     ("content", "reason"),
     [
         (b"", "empty file"),
-        (b'{"schema_version": 1, "mod', "not JSON (cut short or damaged)"),
-        (b"[1, 2]", "JSON, but not an object"),
+        (b'{"schema_version": 1, "mod', "not valid JSON (truncated or damaged file)"),
+        (b"[1, 2]", "valid JSON, but not an object"),
         (b'{"name": "another tool"}', "not a manifest of this suite"),
         (b"\xff\xfe\x00{", "not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"schema_version": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
     ],
 )
-def test_a_bad_manifest_is_named(tree, content, reason):
+def test_a_bad_manifest_is_reported(tree, content, reason):
     folder = make.own(tree, seed=1)
     (folder / "experiment.json").write_bytes(content)
     assert reason in skipped(tree)[f"{folder.name}/experiment.json"]
@@ -47,13 +47,13 @@ def test_a_bad_manifest_is_named(tree, content, reason):
     ("content", "reason"),
     [(b"", "empty file"), (b"PAR1 and no more", "not readable as parquet"), (b"a,b\n1,2\n", "not readable as parquet")],
 )
-def test_bad_details_are_named(tree, content, reason):
+def test_bad_details_are_reported(tree, content, reason):
     details = next(make.own(tree, seed=1).rglob("*.parquet"))
     details.write_bytes(content)
     assert reason in skipped(tree)[os.path.relpath(details, tree / "tiny")]
 
 
-def test_details_cut_in_half_are_named(tree):
+def test_truncated_details_are_reported(tree):
     details = next(make.own(tree, seed=1).rglob("*.parquet"))
     details.write_bytes(details.read_bytes()[: details.stat().st_size // 2])
     assert "not readable as parquet" in skipped(tree)[os.path.relpath(details, tree / "tiny")]
@@ -62,18 +62,18 @@ def test_details_cut_in_half_are_named(tree):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([{"a": 1, "b": 2}], "not lighteval's details: its columns are a, b"),
-        ([{"doc": {"query": "q"}, "metric": {"verified_match": None}}], "no score in it"),
-        ([{"doc": {"query": "q"}, "metric": "nothing"}], "no score in it"),
+        ([{"a": 1, "b": 2}], "not a details file of lighteval: its columns are a, b"),
+        ([{"doc": {"query": "q"}, "metric": {"verified_match": None}}], "no score in any row"),
+        ([{"doc": {"query": "q"}, "metric": "nothing"}], "no score in any row"),
     ],
 )
-def test_parquet_that_holds_something_else_is_named(tree, rows, reason):
+def test_parquet_with_other_contents_is_reported(tree, rows, reason):
     details = next(make.own(tree, seed=1).rglob("*.parquet"))
     make.write_parquet(details, rows)
     assert reason in skipped(tree)[os.path.relpath(details, tree / "tiny")]
 
 
-def test_a_folder_where_a_file_is_expected_is_named(tree):
+def test_a_folder_where_a_file_is_expected_is_reported(tree):
     folder = make.own(tree, seed=1)
     (folder / "experiment.json").unlink()
     (folder / "experiment.json").mkdir()
@@ -83,20 +83,20 @@ def test_a_folder_where_a_file_is_expected_is_named(tree):
     assert list(skipped(tree).values()) == ["a folder where a file is expected"] * 2
 
 
-def test_a_named_pipe_is_not_waited_for(tree):
+def test_a_named_pipe_does_not_block(tree):
     folder = make.own(tree, seed=1)
     (folder / "experiment.json").unlink()
     os.mkfifo(folder / "experiment.json")
-    assert skipped(tree) == {f"{folder.name}/experiment.json": "not an ordinary file"}
+    assert skipped(tree) == {f"{folder.name}/experiment.json": "not a regular file"}
 
 
-def test_a_file_where_a_folder_is_expected_is_named(tree):
+def test_a_file_where_a_folder_is_expected_is_reported(tree):
     (tree / "tiny/run").mkdir()
     (tree / "tiny/run/results").write_text("x")
     assert skipped(tree)["run/results"] == "a file where a folder is expected"
 
 
-def test_folders_of_another_tool_are_named_wherever_they_lie(tree):
+def test_folders_of_other_tools_are_reported_at_every_level(tree):
     for folder in ("wandb/run-1/files", "tiny/checkpoint-100"):
         (tree / folder).mkdir(parents=True)
         (tree / folder / "config.json").write_text("{}")
@@ -106,7 +106,7 @@ def test_folders_of_another_tool_are_named_wherever_they_lie(tree):
     )
 
 
-def test_stray_data_files_are_named_and_our_own_outputs_are_not(tree):
+def test_stray_data_files_are_reported_but_our_own_outputs_are_not(tree):
     (tree / "tiny/notes.json").write_text("{}")
     for name in ("analysis_results.json", "seed_analysis.csv", "README.txt"):
         (tree / "tiny" / name).write_text("{}")
@@ -115,12 +115,12 @@ def test_stray_data_files_are_named_and_our_own_outputs_are_not(tree):
     assert skipped(tree).keys() == {"notes.json"}
 
 
-def test_links_in_circles_are_named_and_links_to_nothing_too(tree):
+def test_cyclic_and_broken_links_are_reported(tree):
     (tree / "tiny/up").symlink_to(tree)
     (tree / "tiny/self").symlink_to(tree / "tiny/self")
     (tree / "tiny/gone").symlink_to(tree / "nowhere")
     found = skipped(tree)
-    assert "circles" in found["up"] and "symbolic links" in found["self"] and found["gone"] == "a link to nothing"
+    assert "cycle" in found["up"] and "symbolic links" in found["self"] and found["gone"] == "a broken link"
 
 
 def test_a_link_beside_its_folder_is_read_once(tree):
@@ -148,13 +148,13 @@ def test_any_folder_name_is_read_and_written(tmp_path, name):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_named(tree):
+def test_a_file_without_read_permission_is_reported(tree):
     folder = make.own(tree, seed=1)
     (folder / "experiment.json").chmod(0)
     assert skipped(tree)[f"{folder.name}/experiment.json"] == "permission denied"
 
 
-def test_a_folder_that_may_not_be_written_is_one_line_and_the_others_are_done(tree):
+def test_a_read_only_folder_is_one_error_and_the_others_are_written(tree):
     make.own(tree, model="other")
     (tree / "tiny").chmod(0o555)
     try:
@@ -162,11 +162,11 @@ def test_a_folder_that_may_not_be_written_is_one_line_and_the_others_are_done(tr
     finally:
         (tree / "tiny").chmod(0o755)
     errors = {one.model: one.error for one in report.models}
-    assert errors["other"] is None and "the folder is read-only; give another with --results_dir" in errors["tiny"]
+    assert errors["other"] is None and "the folder is read-only; choose another with --results_dir" in errors["tiny"]
     assert report.failed and not (tree / "tiny/all_experiments_results.json").exists()
 
 
-def test_where_nothing_may_be_written_nothing_is_read(tree):
+def test_nothing_is_read_if_nothing_can_be_written(tree):
     (tree / "tiny").chmod(0o555)
     try:
         with pytest.raises(RunError, match="read-only"):
@@ -178,17 +178,17 @@ def test_where_nothing_may_be_written_nothing_is_read(tree):
     assert not report.failed and experiment["results"]["num_samples"] == 6
 
 
-def test_a_model_of_bad_experiments_alone_has_a_file_that_says_so(tree):
+def test_a_model_with_only_bad_experiments_gets_a_file_that_lists_them(tree):
     (make.own(tree, model="broken") / "experiment.json").write_text("")
     read_tree(tree)
     written = make.load(tree / "broken")
     assert written["model"] == "broken" and written["experiments"] == {} and len(written["skipped"]) == 1
 
 
-def test_a_reader_that_is_killed_costs_one_file(tree, monkeypatch):
+def test_a_killed_reading_process_costs_one_experiment(tree, monkeypatch):
     from evalsuite.collect import pool
 
-    monkeypatch.setattr(pool, "ALONE", 1)
+    monkeypatch.setattr(pool, "MAX_IN_PROCESS", 1)
     for seed in range(1, 5):
         make.own(tree, seed=seed)
     (tree / "tiny" / "die").mkdir()
@@ -200,7 +200,7 @@ def test_a_reader_that_is_killed_costs_one_file(tree, monkeypatch):
 
 
 def kill_on_die(source, tokenizer):
-    """Reads like the real one, but dies as a reader dies of a hostile file."""
+    """Like the real function, but kills its process on one folder, as a hostile file may do."""
     from evalsuite.collect.pool import read_source
 
     if source.folder.endswith("die"):

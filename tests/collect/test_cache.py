@@ -1,4 +1,4 @@
-"""What has been read is not read again, what has not changed is not written again, and no damaged cache misleads."""
+"""The cache: unchanged files are not read or written again, and a damaged cache is never used."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def tree(tmp_path):
 
 
 def afresh(tree, model):
-    """The text that reading everything anew gives."""
+    """The text of a model's file when everything is read again."""
     read_tree(tree, fresh=True, results_dir=tree.parent / "afresh")
     text = (tree.parent / "afresh" / model / RESULTS).read_text()
     shutil.rmtree(tree.parent / "afresh")
@@ -32,7 +32,7 @@ def afresh(tree, model):
 
 
 def touch(path):
-    """Another time of change, as a rewritten file has."""
+    """Change a file's modification time, as rewriting it does."""
     os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
 
 
@@ -54,7 +54,7 @@ def test_a_second_call_reads_and_writes_nothing(tree):
     assert [(model.experiments, model.tasks) for model in report.models] == [(3, ("aime24",)), (1, ("aime24",))]
 
 
-def test_after_one_new_experiment_only_that_is_read_and_only_its_model_written(tree):
+def test_only_a_new_experiment_is_read_and_only_its_model_is_written(tree):
     make.own(tree, model="one", seed=3, count=3)
     report = read_tree(tree)
     assert report.read == 1 and [model.written for model in report.models] == [True, False]
@@ -84,13 +84,13 @@ def test_a_regraded_experiment_shows_its_new_scores(tree):
     assert accuracies == [pytest.approx(1 / 3), 1.0, pytest.approx(1 / 3)]
 
 
-def test_a_removed_experiment_is_gone(tree):
+def test_a_deleted_experiment_is_dropped_from_the_file(tree):
     shutil.rmtree(sorted(path for path in (tree / "one").iterdir() if path.is_dir())[0])
     report = read_tree(tree)
     assert report.read == 0 and report.models[0].written and len(make.load(tree / "one")["experiments"]) == 2
 
 
-def test_the_other_of_two_duplicates_is_read_when_the_first_goes(tree):
+def test_the_second_of_two_duplicates_is_used_when_the_first_is_deleted(tree):
     first = sorted(path for path in (tree / "one").iterdir() if path.is_dir())[0]
     shutil.copytree(first, first.with_name("copy"))
     read_tree(tree)
@@ -99,7 +99,7 @@ def test_the_other_of_two_duplicates_is_read_when_the_first_goes(tree):
     assert report.read == 0 and "copy" in make.load(tree / "one")["experiments"] and same_but_for_paths(tree, "one")
 
 
-def test_unfinished_neighbours_change_a_model_without_reading_it(tree):
+def test_a_new_unfinished_experiment_makes_others_provisional_without_reading_them(tree):
     make.unfinished(tree, model="one", seed=9)
     report = read_tree(tree)
     assert report.read == 0 and all(one["provisional"] for one in make.load(tree / "one")["experiments"].values())
@@ -108,7 +108,7 @@ def test_unfinished_neighbours_change_a_model_without_reading_it(tree):
 
 @pytest.mark.parametrize("name", [INDEX, RESULTS])
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "gone"])
-def test_a_damaged_cache_is_as_good_as_none(tree, name, damage):
+def test_a_damaged_cache_is_ignored(tree, name, damage):
     path, right = tree / "one" / name, (tree / "one" / RESULTS).read_text()
     content = path.read_bytes()
     path.unlink()
@@ -120,7 +120,7 @@ def test_a_damaged_cache_is_as_good_as_none(tree, name, damage):
     assert report.read == 3 and (tree / "one" / RESULTS).read_text() == right
 
 
-def test_text_that_was_changed_behind_an_unchanged_stamp_is_read_again(tree):
+def test_text_edited_without_a_change_of_size_and_time_is_read_again(tree):
     path, right = tree / "one" / RESULTS, (tree / "one" / RESULTS).read_text()
     stamp = path.stat()
     path.write_text(right.replace('"gold": ["4"', '"gold": ["5"'))
@@ -130,32 +130,32 @@ def test_text_that_was_changed_behind_an_unchanged_stamp_is_read_again(tree):
     assert same_but_for_paths(tree, "one")
 
 
-def test_a_moved_tree_is_still_known(tree):
+def test_the_cache_of_a_moved_tree_is_still_used(tree):
     moved = tree.with_name("moved")
     tree.rename(moved)
     assert read_tree(moved).read == 0
     assert read_tree(moved / "one").read == 0, "the model's folder by itself shares the model's file"
 
 
-def test_results_written_elsewhere_are_known_there(tree):
+def test_the_cache_in_another_results_folder_is_used(tree):
     elsewhere = tree.parent / "elsewhere"
     assert read_tree(tree, results_dir=elsewhere).read == 4
     report = read_tree(tree, results_dir=elsewhere)
     assert report.read == 0 and not any(model.written for model in report.models)
 
 
-def test_several_processes_read_what_one_reads(tree, monkeypatch):
+def test_several_processes_read_the_same_as_one(tree, monkeypatch):
     from evalsuite.collect import pool
 
     for seed in range(3, 8):
         make.own(tree, model="one", seed=seed, count=3)
     one = afresh(tree, "one")
-    monkeypatch.setattr(pool, "ALONE", 1)
+    monkeypatch.setattr(pool, "MAX_IN_PROCESS", 1)
     read_tree(tree, fresh=True, jobs=2, results_dir=tree.parent / "pooled")
     assert (tree.parent / "pooled/one" / RESULTS).read_text() == one
 
 
-# The peak is read from /proc: ru_maxrss of a child begins with what its parent, pytest, had grown to.
+# The peak is read from /proc, because ru_maxrss of a child starts with the peak of its parent, which is pytest.
 SMALL = """
 import re, sys
 sys.path.insert(0, sys.argv[2])
@@ -166,7 +166,7 @@ print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1], *heav
 """
 
 
-def test_the_script_is_small_and_imports_nothing_heavy(tree):
+def test_the_script_uses_little_memory_and_imports_nothing_heavy(tree):
     root = str(Path(__file__).resolve().parents[2])
     done = subprocess.run([sys.executable, "-c", SMALL, tree, root], capture_output=True, text=True, check=True)
     kilobytes, *heavy = done.stdout.splitlines()[-1].split()

@@ -1,10 +1,10 @@
-"""What would mislead an average is reported: duplicates, missing seeds, other problems, mixed settings."""
+"""What would mislead an average is reported: duplicates, missing seeds, differing problems, mixed settings."""
 
 import pytest
 
 from evalsuite.collect import read_tree
 from evalsuite.collect.checks import differences, missing_seeds
-from evalsuite.collect.facts import Facts
+from evalsuite.collect.metadata import Metadata
 from tests.support import tree_maker as make
 
 EARLIER, LATER = "2026-01-01T00-00-00.0", "2026-02-01T00-00-00.0"
@@ -15,11 +15,11 @@ def written(tmp_path, folder="tiny"):
     return make.load(tmp_path / folder)
 
 
-def facts(seed, config="c", task="t"):
-    return Facts("m", task, seed, config, {}, {}, "finished", "evalsuite", "")
+def metadata(seed, config="c", task="t"):
+    return Metadata("m", task, seed, config, {}, {}, "finished", "evalsuite", "")
 
 
-def test_of_two_copies_the_folder_that_its_manifest_names_counts(tmp_path):
+def test_of_two_copies_the_one_in_the_folder_named_by_its_manifest_counts(tmp_path):
     folder = make.own(tmp_path, count=3)
     folder.rename(folder.with_name("zz_copy"))
     make.own(tmp_path, count=6, graded_at="1999-01-01T00:00:00")
@@ -29,16 +29,16 @@ def test_of_two_copies_the_folder_that_its_manifest_names_counts(tmp_path):
     assert experiment["results"]["num_samples"] == 6
 
 
-def test_of_two_runs_of_lighteval_the_later_counts_and_both_are_listed(tmp_path):
+def test_of_two_lighteval_runs_the_later_counts_and_both_are_listed(tmp_path):
     make.nested(tmp_path / "tiny/run-seed0", date=LATER, count=3)
     make.nested(tmp_path / "tiny/again-seed0", date=EARLIER, count=6)
     found = written(tmp_path)
     assert found["duplicates"][0]["used"] == "run-seed0" and found["duplicates"][0]["left_out"] == ["again-seed0"]
     assert [one["results"]["num_samples"] for one in found["experiments"].values()] == [3]
-    assert any("2 runs of one configuration; run-seed0 counts" in line for line in found["warnings"])
+    assert any("2 runs of one configuration; run-seed0 is used" in line for line in found["warnings"])
 
 
-def test_missing_seeds_are_gaps_and_what_another_configuration_has(tmp_path):
+def test_gaps_and_seeds_that_another_configuration_has_are_missing(tmp_path):
     for seed in (0, 1, 3):
         make.own(tmp_path, seed=seed)
     for seed in range(5):
@@ -49,15 +49,15 @@ def test_missing_seeds_are_gaps_and_what_another_configuration_has(tmp_path):
 
 
 @pytest.mark.parametrize("seeds", [[7], [7, 42, 1234], [0, 1, 2]])
-def test_seeds_chosen_freely_or_complete_miss_nothing(seeds):
-    assert missing_seeds([facts(seed) for seed in seeds]) == []
+def test_complete_or_arbitrary_seeds_have_none_missing(seeds):
+    assert missing_seeds([metadata(seed) for seed in seeds]) == []
 
 
-def test_disjoint_seeds_of_two_configurations_are_not_called_missing():
-    assert missing_seeds([facts(0, "a"), facts(1, "a"), facts(10, "b"), facts(11, "b")]) == []
+def test_disjoint_seeds_of_two_configurations_are_not_missing():
+    assert missing_seeds([metadata(0, "a"), metadata(1, "a"), metadata(10, "b"), metadata(11, "b")]) == []
 
 
-def test_an_experiment_that_asked_other_problems_is_named(tmp_path):
+def test_an_experiment_that_asked_other_problems_is_reported(tmp_path):
     make.own(tmp_path, seed=0, count=6)
     make.own(tmp_path, seed=1, count=6)
     other = make.own(tmp_path, seed=2, count=3)
@@ -66,13 +66,13 @@ def test_an_experiment_that_asked_other_problems_is_named(tmp_path):
     assert one["sets"][1]["experiments"] == [other.name]
 
 
-def test_the_same_problems_in_another_order_are_the_same_problems(tmp_path):
+def test_the_order_of_the_problems_does_not_matter(tmp_path):
     make.own(tmp_path, seed=0)
     make.own(tmp_path, seed=1, rows=make.own_rows(6)[::-1])
     assert written(tmp_path)["problem_sets"] == []
 
 
-def test_configurations_are_kept_apart_and_their_difference_is_named(tmp_path):
+def test_configurations_are_analysed_separately_and_their_difference_is_noted(tmp_path):
     make.own(tmp_path)
     make.own(tmp_path, config_id="hot-00000000", configuration=make.configuration(temperature=1.0))
     found = written(tmp_path)
@@ -80,7 +80,7 @@ def test_configurations_are_kept_apart_and_their_difference_is_named(tmp_path):
     assert "they differ in temperature (1.0, 0.6)" in found["notes"][0] and not found["warnings"]
 
 
-def test_lighteval_runs_of_other_parameters_are_other_configurations(tmp_path):
+def test_lighteval_runs_with_other_parameters_are_other_configurations(tmp_path):
     make.nested(tmp_path / "tiny/a-seed0", temperature=0.8)
     make.nested(tmp_path / "tiny/b-seed0", temperature=0.7)
     found = written(tmp_path)
@@ -99,13 +99,13 @@ def test_repeated_problems_within_a_run_are_reported(tmp_path):
     rows = make.own_rows(3)
     rows[1]["doc"]["specific"]["problem"] = rows[0]["doc"]["specific"]["problem"]
     make.own(tmp_path, rows=rows)
-    assert any("1 of its 3 rows repeat another row's problem" in line for line in written(tmp_path)["warnings"])
+    assert any("1 of 3 rows repeat the problem of another row" in line for line in written(tmp_path)["warnings"])
 
 
-def test_a_manifest_and_details_of_other_problems_are_reported(tmp_path):
+def test_details_with_other_problems_than_the_manifest_are_reported(tmp_path):
     make.own(tmp_path, problems=["a"] * 6)
-    assert any("other problems than its manifest names" in line for line in written(tmp_path)["warnings"])
+    assert any("other problems than the manifest lists" in line for line in written(tmp_path)["warnings"])
 
 
-def test_differences_name_unset_values_too():
+def test_differences_include_unset_values():
     assert differences([{"a": 1}, {}]) == {"a": [1, None]}

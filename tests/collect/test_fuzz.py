@@ -1,4 +1,4 @@
-"""Whatever happens to the files of a tree, the first pass ends with an exit code and a file that can be read."""
+"""However the files of a tree are damaged, the first pass ends with an exit code and a valid file."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def original():
-    """A tree of our own, lighteval's and an earlier suite's experiments, analysed once: index and results lie in it."""
+    """A tree of our own, lighteval's and an earlier suite's experiments, analysed once, so that it has a cache."""
     folder = Path(tempfile.mkdtemp())
     make.own(folder, seed=0, count=3)
     make.own(folder, seed=1, count=3)
@@ -48,9 +48,9 @@ def original():
 
 
 def mutate(rng: random.Random, tree: Path) -> None:
-    """One thing that can happen to one file or folder."""
+    """Damage one file or folder in one way."""
     path = rng.choice(sorted(tree.rglob("*")))
-    with contextlib.suppress(OSError):  # links and pipes made before take no further change
+    with contextlib.suppress(OSError):  # links and pipes from earlier mutations cannot be changed further
         rng.choice(ON_FILES if path.is_file() else ON_FOLDERS)(rng, tree, path)
 
 
@@ -72,7 +72,7 @@ def swap(rng, tree, path):
 
 
 def change_json(rng, tree, path):
-    """Put something odd at a random place of a JSON file."""
+    """Put an unexpected value at a random place of a JSON file."""
     try:
         value = json.loads(path.read_bytes())
     except ValueError:
@@ -101,7 +101,7 @@ def change_rows(rng, tree, path):
             row[key] = str(row[key]) if rng.random() < 0.5 else None
     try:
         make.write_parquet(path, rows)
-    except (ValueError, TypeError, OSError):  # Arrow takes no columns of mixed types
+    except (ValueError, TypeError, OSError):  # Arrow does not accept columns of mixed types
         path.write_bytes(b"PAR1")
 
 
@@ -126,7 +126,7 @@ def rename(rng, tree, path):
 
 
 def link(rng, tree, path):
-    """A link in a folder, to anything in the tree or to nothing."""
+    """Create a link in a folder, to anything in the tree or to nothing."""
     target = path / rng.choice(NAMES)
     if not target.exists() and not target.is_symlink():
         target.symlink_to(rng.choice([*sorted(tree.rglob("*")), tree, tree / "nowhere"]))
@@ -170,7 +170,7 @@ def test_no_mutation_of_a_tree_ends_in_a_traceback(original, capsys, seed, count
 
 
 def check(written):
-    """Columns of one length, scores that are numbers or null, and names that agree."""
+    """Assert that columns have the same length, scores are numbers or null, and names agree."""
     for name, experiment in written["experiments"].items():
         samples, count = experiment["samples"], experiment["results"]["num_samples"]
         columns = [value for value in samples.values() if isinstance(value, list)]

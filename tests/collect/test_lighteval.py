@@ -1,4 +1,4 @@
-"""Trees that lighteval wrote, of any release and depth, and those of earlier suites around it."""
+"""Trees written by lighteval, of any release and depth, and by earlier suites built on it."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def only(folder):
     return experiment
 
 
-def test_the_recorded_tree_of_lighteval_reads_as_two_tasks_of_three_seeds(tmp_path, shared):
+def test_the_recorded_lighteval_tree_has_two_tasks_of_three_seeds(tmp_path, shared):
     tree = shutil.copytree(shared / "recorded/lighteval_tree", tmp_path / "tree", copy_function=shutil.copyfile)
     for folder in (tree, *tree.rglob("*")):
         folder.chmod(0o755 if folder.is_dir() else 0o644)
@@ -32,18 +32,18 @@ def test_the_recorded_tree_of_lighteval_reads_as_two_tasks_of_three_seeds(tmp_pa
     configuration, samples = experiment["configuration"], experiment["samples"]
     assert (configuration["temperature"], configuration["top_p"], configuration["max_new_tokens"]) == (0.8, 0.9, 256)
     assert (configuration["dtype"], configuration["max_num_seqs"], configuration["top_k"]) == ("bfloat16", 128, None)
-    assert len({one["config_id"] for one in written["experiments"].values()}) == 2, "one configuration a task"
+    assert len({one["config_id"] for one in written["experiments"].values()}) == 2, "one configuration per task"
     assert samples["scores"] == {"extractive_match": [0.0] * 16}
     assert samples["truncated"] == [tokens == 256 for tokens in samples["output_tokens"]]
 
 
-def test_problems_of_foreign_trees_are_named_by_query_and_gold(tmp_path):
+def test_problems_of_lighteval_trees_are_identified_by_query_and_gold(tmp_path):
     make.nested(tmp_path / "tiny/run-seed0")
     read_tree(tmp_path)
     assert only(tmp_path / "tiny")["samples"]["problem"] == [problem_hash(f"problem {at}", "4") for at in range(6)]
 
 
-def test_without_finish_reason_a_completion_of_all_allowed_tokens_is_truncated(tmp_path):
+def test_without_a_finish_reason_a_completion_at_the_token_limit_is_truncated(tmp_path):
     make.nested(tmp_path / "tiny/run-seed0")
     read_tree(tmp_path)
     samples = only(tmp_path / "tiny")["samples"]
@@ -51,7 +51,7 @@ def test_without_finish_reason_a_completion_of_all_allowed_tokens_is_truncated(t
     assert samples["truncated"] == [False, False, True, False, False, True]
 
 
-def test_a_model_too_short_for_the_limit_truncates_at_what_the_prompt_leaves(tmp_path):
+def test_a_short_model_length_limits_the_tokens_to_what_the_prompt_leaves(tmp_path):
     path = make.nested(tmp_path / "tiny/run-seed0", max_new_tokens=32768)
     results = next((tmp_path / "tiny/run-seed0/results").rglob("*.json"))
     data = json.loads(results.read_text())
@@ -83,7 +83,7 @@ def test_flat_details_read_like_nested_ones(tmp_path, text):
     assert old["results"] == new["results"] and old["task"] == new["task"] == "aime24"
 
 
-def test_dunder_columns_of_some_releases_are_nested_details(tmp_path):
+def test_columns_with_double_underscores_are_nested_details(tmp_path):
     rows = make.own_rows(3)
     rows = [{f"__{name}__": value for name, value in row.items()} for row in rows]
     folder = tmp_path / "tiny/run-seed2"
@@ -103,7 +103,7 @@ def test_dunder_columns_of_some_releases_are_nested_details(tmp_path):
         ("3-1e-05-1.0-gpqa:diamond-16384", {"max_new_tokens": 100}),
     ],
 )
-def test_folders_of_earlier_suites_tell_what_their_files_do_not(tmp_path, folder, parameters):
+def test_parameters_of_earlier_suites_are_taken_from_folder_names(tmp_path, folder, parameters):
     make.flat(tmp_path / "org_tiny" / folder, seed=None)
     read_tree(tmp_path)
     experiment = only(tmp_path / "org_tiny")
@@ -111,21 +111,21 @@ def test_folders_of_earlier_suites_tell_what_their_files_do_not(tmp_path, folder
     assert {key: experiment["configuration"][key] for key in parameters} == parameters
 
 
-def test_a_results_file_wins_over_its_folders_name_and_the_difference_is_said(tmp_path):
+def test_the_results_file_overrides_the_folders_name_with_a_warning(tmp_path):
     make.flat(tmp_path / "org_tiny" / SUITE, seed=5)
     read_tree(tmp_path)
     assert only(tmp_path / "org_tiny")["seed"] == 5
-    assert "name says seed 3, its results file 5" in make.load(tmp_path / "org_tiny")["warnings"][0]
+    assert "name says seed 3, the results file 5" in make.load(tmp_path / "org_tiny")["warnings"][0]
 
 
-def test_the_folders_seed_is_taken_before_lightevals_default_engine_seed(tmp_path):
+def test_the_folders_seed_is_preferred_to_lightevals_default_engine_seed(tmp_path):
     make.nested(tmp_path / "tiny/aime_seed_7", seed=None)
     make.nested(tmp_path / "tiny/aime_x", seed=None)
     read_tree(tmp_path)
     assert {one["seed"] for one in make.load(tmp_path / "tiny")["experiments"].values()} == {7, 1234}
 
 
-def test_details_without_results_are_read_with_what_names_tell(tmp_path):
+def test_details_without_results_take_their_parameters_from_names(tmp_path):
     make.flat(tmp_path / "org_tiny" / SUITE)
     shutil.rmtree(tmp_path / "org_tiny" / SUITE / "results")
     read_tree(tmp_path)
@@ -135,7 +135,7 @@ def test_details_without_results_are_read_with_what_names_tell(tmp_path):
     assert "no results file" in make.load(tmp_path / "org_tiny")["warnings"][0]
 
 
-def test_results_without_details_are_skipped_saying_what_they_hold(tmp_path):
+def test_results_without_details_are_skipped_and_their_scores_quoted(tmp_path):
     make.flat(tmp_path / "org_tiny" / SUITE)
     shutil.rmtree(tmp_path / "org_tiny" / SUITE / "details")
     report = read_tree(tmp_path)
@@ -164,7 +164,7 @@ def test_a_models_own_folder_is_written_into_itself(tmp_path):
     assert len(make.load(tmp_path / "tiny")["experiments"]) == 1
 
 
-def test_several_models_in_one_lighteval_folder_get_a_folder_each(tmp_path):
+def test_each_of_several_models_in_one_lighteval_folder_gets_its_own_folder(tmp_path):
     make.nested(tmp_path, model="org/one")
     make.nested(tmp_path, model="org/two", date=OTHER_DATE)
     read_tree(tmp_path)
@@ -180,14 +180,14 @@ def test_first_level_folders_named_after_tasks_are_not_taken_for_models(tmp_path
     assert len(make.load(tmp_path)["experiments"]) == 2
 
 
-def test_two_folders_of_one_model_are_told_apart_by_name(tmp_path):
+def test_two_folders_of_one_model_are_distinguished_by_name(tmp_path):
     make.flat(tmp_path / "org_tiny-bfloat16" / SUITE, seed=3)
     make.flat(tmp_path / "org_tiny-float32" / SUITE, seed=3)
     report = read_tree(tmp_path)
     assert [one.model for one in report.models] == ["org/tiny", "org/tiny (org_tiny-float32)"]
 
 
-def test_rows_of_several_completions_say_so(tmp_path):
+def test_rows_with_several_completions_are_reported(tmp_path):
     rows = make.flat_rows(3)
     for row in rows:
         row["cont_tokens"] = [[[7] * 10, [7] * 100]]
@@ -199,7 +199,7 @@ def test_rows_of_several_completions_say_so(tmp_path):
     assert "up to 2 completions" in make.load(tmp_path / "tiny")["warnings"][0]
 
 
-def test_a_tokenizer_counts_where_a_tree_holds_only_text(tmp_path):
+def test_the_tokenizer_counts_tokens_if_the_tree_holds_only_text(tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.WordLevel({"t": 0, "?": 1}, unk_token="?"))
@@ -212,7 +212,7 @@ def test_a_tokenizer_counts_where_a_tree_holds_only_text(tmp_path):
     make.flat(tmp_path / "out/tiny/run-seed0", rows=rows)
     read_tree(tmp_path / "out")
     assert only(tmp_path / "out/tiny")["samples"]["output_tokens"] == [None] * 3
-    assert "--tokenizer_name counts them" in make.load(tmp_path / "out/tiny")["warnings"][0]
+    assert "use --tokenizer_name to count them" in make.load(tmp_path / "out/tiny")["warnings"][0]
     read_tree(tmp_path / "out", tokenizer=str(tmp_path / "words"))
     assert only(tmp_path / "out/tiny")["samples"]["output_tokens"] == [2] * 3
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.collect import naming
-from evalsuite.collect.columns import Details, literal, strings
-from evalsuite.collect.details import layout
+from evalsuite.collect import path_parsing
+from evalsuite.collect.columns import DetailsFile, parse_literal, strings
+from evalsuite.collect.details import field_paths
 from evalsuite.collect.disagreements import METRICS
-from evalsuite.collect.untrusted import Unreadable, inside, load_json
+from evalsuite.collect.validation import Unreadable, inside, load_json
 from evalsuite.summary.read import Run
 
 VERSION = 1  # of what is written; another one is written anew
@@ -162,8 +162,8 @@ def find(experiment: dict[str, Any]) -> Path:
 
 
 def _is_of(name: str, experiment: dict[str, Any]) -> bool:
-    wanted = naming.split_key(experiment["task"])
-    return str(experiment["date"]) in name and naming.split_key(naming.task_key_in(name)) == wanted
+    wanted = path_parsing.split_key(experiment["task"])
+    return str(experiment["date"]) in name and path_parsing.split_key(path_parsing.task_key_in(name)) == wanted
 
 
 def stamp(path: Path) -> list[Any]:
@@ -174,9 +174,9 @@ def stamp(path: Path) -> list[Any]:
 
 def texts(path: Path) -> Iterator[dict[str, str]]:
     """`query`, `text` and `verdict_reason` of each row, empty where it has none. Raises Unreadable."""
-    details = Details(str(path))
+    details = DetailsFile(str(path))
     try:
-        paths = layout(details)
+        paths = field_paths(details)
         there = {name: paths[name] for name in FIELDS if details.has(paths[name])}
         for batch in details.batches(sorted(set(there.values()))) if there else ():
             columns = {name: batch.values(there[name]) for name in there}
@@ -193,6 +193,6 @@ def _text(value: Any) -> str:
     ('a', 'a\\n\\n----\\n\\nb', '')
     """
     if isinstance(value, str) and value[:2] in ("['", '["'):
-        parsed = literal(value)
+        parsed = parse_literal(value)
         value = parsed if isinstance(parsed, list) else value
     return BETWEEN.join(strings(value))

@@ -1,4 +1,6 @@
-"""What folder and file names tell: seeds, dates, tasks, and the parameters that earlier suites kept nowhere else.
+"""Extracts from folder and file names what they say: seeds, dates, tasks, and the parameters of earlier suites.
+
+Earlier suites kept some parameters only in their folders' names:
 
 <seed>-<temperature>-<top_p>-<dtype>-<max_num_seqs>-<max_num_batched_tokens>-<task>-<max_model_length>
 <seed>-<temperature>-<top_p>-<task>-<max_new_tokens>                    (sober-reasoning)
@@ -18,7 +20,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(?:\.\d+)?")
 
 
 def date_in(name: str) -> str:
-    """lighteval's time stamp in a file or folder name, else an empty string.
+    """The time stamp that lighteval puts in file and folder names, else an empty string.
 
     >>> date_in("results_2026-11-23T17-19-27.630043.json")
     '2026-11-23T17-19-27.630043'
@@ -28,7 +30,7 @@ def date_in(name: str) -> str:
 
 
 def seed_in(path: str) -> int | None:
-    """The seed that the deepest folder to name one names, else None.
+    """The seed in the name of the deepest folder that has one, else None.
 
     >>> seed_in("model/aime24-seed3"), seed_in("seed_1/aime24"), seed_in("model/aime24")
     (3, 1, None)
@@ -43,7 +45,9 @@ def seed_in(path: str) -> int | None:
 
 
 def parameters_in(path: str) -> dict[str, Any]:
-    """What an earlier suite's folder name holds; empty for any other name. A number of unclear meaning is left out.
+    """The parameters in an earlier suite's folder name; empty for any other name.
+
+    Numbers whose meaning is not clear from their position are left out.
 
     >>> parameters_in("m/3-0.8-0.9-bfloat16-128-32768-aime24-32768")["max_model_length"]
     32768
@@ -75,7 +79,7 @@ def _parameters(found: re.Match) -> dict[str, Any]:
 
 
 def split_key(key: str) -> tuple[str, int]:
-    """The task's name and its few-shot examples, of a key of lighteval's.
+    """Split a task key of lighteval into the task's name and its number of few-shot examples.
 
     >>> split_key("custom|aime24|0"), split_key("lighteval|gpqa:diamond|4|0"), split_key("aime24")
     (('aime24', 0), ('gpqa:diamond', 4), ('aime24', 0))
@@ -88,7 +92,7 @@ def split_key(key: str) -> tuple[str, int]:
 
 
 def task_of(key: str) -> str:
-    """The task as users write it: few-shot only where there is any.
+    """The task as users write it, with the number of few-shot examples only if there are any.
 
     >>> task_of("custom|aime24|0"), task_of("gsm8k|4")
     ('aime24', 'gsm8k|4')
@@ -98,7 +102,7 @@ def task_of(key: str) -> str:
 
 
 def task_key_in(details_name: str) -> str:
-    """lighteval's task key in the name of a details file.
+    """The task key of lighteval in the name of a details file.
 
     >>> task_key_in("details_custom|aime24|0_2025-08-22T08-19-11.101997.parquet")
     'custom|aime24|0'

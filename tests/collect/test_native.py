@@ -1,4 +1,4 @@
-"""Our own trees: what the manifest names counts, and nothing is guessed that it says."""
+"""Our own trees: the manifest says which files count, and nothing that it says is guessed."""
 
 import os
 
@@ -16,7 +16,7 @@ def only(tmp_path, model="tiny"):
     return experiment
 
 
-def test_a_finished_experiment_comes_out_as_the_contract_says(tmp_path):
+def test_a_finished_experiment_is_written_as_documented(tmp_path):
     folder = make.own(tmp_path, model="org/tiny", count=3)
     experiment = only(tmp_path, "org_tiny")
     assert experiment["experiment"] == experiment["path"] == folder.name
@@ -37,13 +37,13 @@ def test_a_finished_experiment_comes_out_as_the_contract_says(tmp_path):
     }  # fmt: skip
 
 
-def test_the_batching_that_earlier_readers_look_for_stands_in_the_configuration_too(tmp_path):
+def test_batch_sizes_are_also_in_the_configuration_where_earlier_readers_look(tmp_path):
     make.own(tmp_path)
     experiment = only(tmp_path)
     assert (experiment["configuration"]["max_num_seqs"], experiment["circumstances"]["max_num_seqs"]) == (8, 8)
 
 
-def test_token_ids_and_texts_are_not_read_where_counts_stand(tmp_path, monkeypatch):
+def test_token_ids_and_texts_are_not_read_if_counts_are_present(tmp_path, monkeypatch):
     make.own(tmp_path)
     asked = []
     read = pq.ParquetFile.iter_batches
@@ -68,7 +68,7 @@ def test_the_manifest_decides_which_of_several_files_count(tmp_path):
     assert only(tmp_path)["results"]["num_samples"] == 3
 
 
-def test_a_folder_without_manifest_is_unfinished_and_its_whole_completions_are_counted(tmp_path):
+def test_a_folder_without_manifest_is_unfinished_and_its_complete_completions_are_counted(tmp_path):
     make.own(tmp_path, seed=0)
     make.unfinished(tmp_path, seed=1, lines=5, torn='{"problem": "b')
     report = read_tree(tmp_path)
@@ -77,7 +77,7 @@ def test_a_folder_without_manifest_is_unfinished_and_its_whole_completions_are_c
     assert len(written["experiments"]) == 1 and not report.failed
 
 
-def test_finished_seeds_beside_unfinished_ones_of_their_configuration_are_provisional(tmp_path):
+def test_finished_seeds_are_provisional_while_others_of_their_configuration_are_unfinished(tmp_path):
     make.own(tmp_path, seed=0)
     make.own(tmp_path, seed=0, task="amc23")
     make.unfinished(tmp_path, seed=1)
@@ -108,15 +108,15 @@ def test_the_journal_of_a_packed_unfinished_experiment_is_counted(tmp_path):
     assert read_tree(tmp_path).models[0].unfinished[0].completions == 9
 
 
-def test_incomplete_experiments_say_what_is_missing(tmp_path):
+def test_incomplete_experiments_warn_of_what_is_missing(tmp_path):
     make.own(tmp_path, status="incomplete", totals={"failed": 2, "grading_timeouts": 1})
     read_tree(tmp_path)
     written = make.load(tmp_path / "tiny")
-    assert any("2 completions failed for good" in line for line in written["warnings"])
-    assert any("1 answers ran out of time" in line for line in written["warnings"])
+    assert any("2 completions failed permanently" in line for line in written["warnings"])
+    assert any("1 answer exceeded the time limit" in line for line in written["warnings"])
 
 
-def test_an_experiment_gone_on_with_on_another_gpu_is_flagged_in_warnings_and_tables(tmp_path):
+def test_an_experiment_continued_on_another_gpu_is_flagged_in_warnings_and_tables(tmp_path):
     from analyze_summary import main as summarise
 
     for seed in (0, 1):
@@ -151,14 +151,14 @@ def test_a_results_file_that_contradicts_the_details_is_reported_and_the_details
     make.write_json(path, {"config_general": {"a": 1}, "results": {"aime24|0": {"verified_match": 0.9}}})
     assert only(tmp_path)["results"]["accuracy"] == pytest.approx(1 / 3)
     (line,) = make.load(tmp_path / "tiny")["warnings"]
-    assert "verified_match is 0.9000 in the results file and 0.3333 in the details" in line
+    assert "verified_match is 0.9000 in the results file but 0.3333 in the details" in line
 
 
-def test_a_damaged_results_file_is_named_while_its_samples_stand(tmp_path):
+def test_a_damaged_results_file_is_reported_while_the_samples_are_used(tmp_path):
     folder = make.own(tmp_path, count=3)
     next(folder.glob("results/*/results_*.json")).write_text('{"config_gen')
     report = read_tree(tmp_path)
-    assert report.failed and "not JSON" in report.bad[0].reason
+    assert report.failed and "not valid JSON" in report.bad[0].reason
     assert len(make.load(tmp_path / "tiny")["experiments"]) == 1
 
 
@@ -170,11 +170,11 @@ def test_a_damaged_results_file_is_named_while_its_samples_stand(tmp_path):
         ({"seed": "0"}, "no valid seed"),
         ({"task": ""}, "no valid task"),
         ({"status": "half"}, "status is 'half'"),
-        ({"details_file": "../../other.parquet"}, "names no file inside its folder"),
+        ({"details_file": "../../other.parquet"}, "not a path inside the experiment's folder"),
         ({"details_file": "details/none.parquet"}, "no such file"),
     ],
 )
-def test_a_manifest_that_cannot_be_followed_is_skipped_with_its_reason(tmp_path, changes, reason):
+def test_an_invalid_manifest_is_skipped_with_its_reason(tmp_path, changes, reason):
     make.own(tmp_path, **changes)
     make.own(tmp_path, seed=1)
     report = read_tree(tmp_path)
@@ -182,7 +182,7 @@ def test_a_manifest_that_cannot_be_followed_is_skipped_with_its_reason(tmp_path,
     assert reason in skipped["reason"] and report.failed and len(make.load(tmp_path / "tiny")["experiments"]) == 1
 
 
-def test_no_model_text_makes_the_file_large(tmp_path):
+def test_long_answers_are_shortened_in_the_file(tmp_path):
     rows = make.own_rows(3)
     for at, row in enumerate(rows):
         row["doc"]["specific"]["extracted_answer"] = "9" * 10**6 + str(at)
@@ -192,7 +192,7 @@ def test_no_model_text_makes_the_file_large(tmp_path):
     assert os.path.getsize(tmp_path / "tiny/all_experiments_results.json") < 10_000
 
 
-def test_what_main_keeps_beside_experiments_is_not_taken_for_bad_files(tmp_path):
+def test_other_files_of_main_py_are_not_reported_as_bad(tmp_path):
     folder = make.own(tmp_path)
     make.write_json(tmp_path / "tiny/model.json", {"schema_version": 1, "source": "org/tiny"})
     (folder.with_name("aime24_x_seed5")).mkdir()
@@ -201,10 +201,10 @@ def test_what_main_keeps_beside_experiments_is_not_taken_for_bad_files(tmp_path)
     assert not report.failed and [one.completions for one in report.models[0].unfinished] == [0]
 
 
-def test_experiments_moved_aside_are_left_alone_even_before_the_new_ones_are_done(tmp_path):
+def test_experiments_moved_aside_are_not_read_even_before_the_new_ones_are_finished(tmp_path):
     folder = make.own(tmp_path)
     folder.rename(folder.with_name(f"{folder.name}.replaced-20261124-090000"))
     make.own(tmp_path, seed=1)
     report = read_tree(tmp_path)
     assert [one["seed"] for one in make.load(tmp_path / "tiny")["experiments"].values()] == [1]
-    assert report.notes == ["1 experiments that --overwrite moved aside are not read"]
+    assert report.notes == ["not read: 1 experiment moved aside by --overwrite"]
