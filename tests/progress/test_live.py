@@ -1,7 +1,6 @@
 """What people and programs see of main.py while it runs, on a terminal of 80x24 and through run_interactive.sh."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sweeps import ROOT, Suite, running_server
+from tests.support.sweeps import ROOT, Suite, ending, running_server
 from tests.support.terminals import terminal
 
 TASKS = ("demo_arithmetic", "demo_words")
@@ -18,8 +17,10 @@ FACT = re.compile(
     r"\d/\d experiments|\d+/\d+ completions|[\d,]+ tokens/s|queue: \d+ in flight, \d+ waiting|\d+ (s|min) left"
 )
 HEAD = re.compile(r"experiment +completions  \w+ %")
-ROW = re.compile(r"demo_\w+ seed [01] +━+[╸╺]?━*( +\d+/6)?( +(waiting|grading|\d+\.\d))?")
+ROW = re.compile(r"demo_\w+ seed [0-2] +━+[╸╺]?━*( +\d+/6)?( +(waiting|grading|\d+\.\d))?")
 SCORE = re.compile(r" \d+\.\d$")
+DRAWN = b"\x1b[J"  # with which every panel ends
+ENOUGH = {4: 21, 2: 11}  # answers of so many experiments of six problems, after which at least one has all of its own
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,6 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
 
 @pytest.fixture(scope="module")
 def base_url(suite: Suite) -> Iterator[str]:
-    suite.fake.tell(latency=1.5)
     with running_server(suite.fake) as url:
         yield url
 
@@ -41,26 +41,35 @@ def panel_of(seen: list[str]) -> list[str]:
     return seen[starts[0] :] if starts else []
 
 
-def see_whole(panel: list[str]) -> None:
+def see_whole(panel: list[str], rows: int) -> None:
     """Each line of the panel is one of its kinds and is there once: none is wrapped, torn, or left from before."""
-    rows = panel[-4:]
-    assert all(ROW.fullmatch(line) for line in rows) and len({line.split("━")[0] for line in rows}) == 4, panel
-    assert HEAD.fullmatch(panel[-5]), panel
-    facts = [fact for line in panel[1:-5] for fact in line.split("   ")]
-    assert all(FACT.fullmatch(fact) for fact in facts) and len({re.sub(r"\d", "", fact) for fact in facts}) == len(
-        facts
-    )
+    *facts, head = panel[1:-rows]
+    assert all(ROW.fullmatch(line) for line in panel[-rows:]) and HEAD.fullmatch(head), panel
+    assert len({line.split("━")[0] for line in panel[-rows:]}) == rows, panel
+    facts = [fact for line in facts for fact in line.split("   ")]
+    assert all(FACT.fullmatch(fact) for fact in facts), panel
+    assert len({re.sub(r"\d", "", fact) for fact in facts}) == len(facts), panel
+
+
+def scores(seen: list[str]) -> int:
+    """How many experiments show a score."""
+    return sum(bool(SCORE.search(line)) for line in panel_of(seen)[3:])
 
 
 @pytest.fixture(scope="module")
 def watched(suite: Suite, base_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[str]], Path]:
-    """What was seen of a sweep from its start to its end, and its output folder."""
+    """What was seen of a sweep from its start to its end, and its output folder. It goes on once a score was seen."""
     output = tmp_path_factory.mktemp("watched") / "out"
     command = [sys.executable, str(ROOT / "main.py"), *suite.arguments(output, "--seed", "0-1")]
+    command += ["--dtype", "bfloat16"]  # as run_interactive.sh says, so that its run goes on with this one
+    suite.fake.tell(hold={"id": 1, "count": ENOUGH[4]})
     with terminal() as screen:
         process = screen.start(*command, "--base_url", base_url, "--max_num_seqs", "1")
-        frames = screen.frames(process, lambda seen: False)
-        assert process.wait(60) == 0 and screen.as_before()
+        with ending(process):
+            frames = screen.frames(process, scores, DRAWN)
+            suite.fake.tell()
+            frames += screen.frames(process, lambda seen: False, DRAWN)
+            assert process.wait(600) == 0 and screen.as_before()
     return frames, output
 
 
@@ -68,66 +77,52 @@ def test_the_panel_is_whole_in_every_frame_and_gone_at_the_end(watched: tuple[li
     frames, _ = watched
     panels = [panel for seen in frames if (panel := panel_of(seen))]
     for panel in panels:
-        see_whole(panel)
+        see_whole(panel, 4)
     phases = list(dict.fromkeys(TITLE.fullmatch(panel[0])[1] for panel in panels))
     in_order = [phase for phase in ("planning", "loading tasks and model", "generating", "grading") if phase in phases]
     assert phases == in_order and "generating" in phases  # the others may pass between two looks
-    assert any("in flight" in "".join(panel) for panel in panels)
-    assert any(SCORE.search(line) for panel in panels for line in panel[-4:])  # before the end
+    assert any("in flight" in "".join(panel) and scores(panel) for panel in panels)  # before the end
     assert not panel_of(frames[-1]) and sum(line.startswith("graded demo_") for line in frames[-1]) == 4
 
 
-def test_run_interactive_shows_the_panel_and_its_log_has_plain_lines(
-    suite: Suite, base_url: str, tmp_path: Path
+def test_run_interactive_shows_the_panel_with_earlier_scores_and_its_log_has_plain_lines(
+    suite: Suite, base_url: str, watched: tuple[list[list[str]], Path]
 ) -> None:
-    output = tmp_path / "out"
+    """The sweep goes on with another seed, of which one experiment gets all its answers, and ends by Ctrl-C."""
+    output = watched[1]
     variables = {
         "SETUP": "0", "PYTHON": sys.executable, "OUTPUT_DIR": str(output), "MODELS": str(suite.model),
-        "TASKS": " ".join(TASKS), "SEEDS": "0 1", "DATA_DIR": str(suite.data), "BASE_URL": base_url,
-        "MAX_NUM_SEQUENCES": "1", "USE_CHAT_TEMPLATE": "0", "MAX_NEW_TOKENS": "400",
+        "TASKS": " ".join(TASKS), "SEEDS": "0-2", "DATA_DIR": str(suite.data), "BASE_URL": base_url,
+        "MAX_NUM_SEQUENCES": "1", "USE_CHAT_TEMPLATE": "0", "MAX_NEW_TOKENS": "400", "MAX_MODEL_LENGTHS": "",
     }  # fmt: skip
+    suite.fake.tell(hold={"id": 2, "count": ENOUGH[2]})
     with terminal() as screen:
         process = screen.start("bash", str(ROOT / "run_interactive.sh"), **variables)
-        frames = screen.frames(process, some_score)
-        see_whole(panel_of(frames[-1]))
-        screen.type(b"\x03")  # Ctrl-C
-        last = screen.frames(process, lambda seen: False)[-1]
-        assert process.wait(30) == 130 and screen.as_before()
+        with ending(process):
+            panel = panel_of(screen.frames(process, lambda seen: scores(seen) == 5, DRAWN)[-1])
+            screen.type(b"\x03")  # Ctrl-C
+            last = screen.frames(process, lambda seen: False)[-1]
+            assert process.wait(600) == 130 and screen.as_before()
+    see_whole(panel, 6)
+    assert "5/6 experiments" in panel[1]
+    assert sum(bool(re.search(r"seed [01] +━+ +\d+\.\d$", line)) for line in panel) == 4
     said = " ".join(" ".join(last).split())
     assert "main.py: stopping; once more stops at once main.py: stopped; " in said and not panel_of(last)
     assert "run_interactive: interrupted; all finished work is kept" in said and said.count("stopping") == 1
     (log,) = output.glob("logs/*_01_bytes.log")
     text = log.read_text()
     assert "\x1b" not in text and "━" not in text and "graded demo_" in text
-    assert re.search(r"^\[\d\d:\d\d:\d\d\] loading tasks and model, 0/4 experiments$", text, re.MULTILINE)
+    assert re.search(r"^\[\d\d:\d\d:\d\d\] loading tasks and model, 4/6 experiments$", text, re.MULTILINE)
     see_progress_file(output)
-
-
-def some_score(seen: list[str]) -> bool:
-    return any(SCORE.search(line) for line in panel_of(seen)[-6:])
 
 
 def see_progress_file(output: Path) -> None:
     """It holds what the panel shows."""
-    (path,) = output.glob("logs/progress-*.json")
+    path = max(output.glob("logs/progress-*.json"), key=lambda path: path.stat().st_mtime_ns)
     found = json.loads(path.read_text())
-    assert (found["model"], found["experiments"], found["completions_asked"], found["failed"]) == ("bytes", 4, 24, 0)
+    assert (found["model"], found["experiments"], found["completions_asked"], found["failed"]) == ("bytes", 6, 12, 0)
     one = found["by_experiment"][next(iter(found["graded"]))]
     assert one["state"] == "finished" and one["answered"] == one["asked"] == 6
-    assert 0 <= one["scores"]["verified_match"] <= 1 and one["task"] in TASKS and one["seed"] in (0, 1)
+    assert 0 <= one["scores"]["verified_match"] <= 1 and one["task"] in TASKS and one["seed"] == 2
     assert {"tokens_per_second", "seconds_left", "in_flight", "queued", "restarts"} <= set(found)
     assert sum(each["answered"] for each in found["by_experiment"].values()) == found["completions"]
-
-
-def test_finished_experiments_show_their_scores_when_the_sweep_goes_on(
-    suite: Suite, base_url: str, watched: tuple[list[list[str]], Path]
-) -> None:
-    more = suite.arguments(watched[1], "--seed", "0-2", "--base_url", base_url)
-    with terminal() as screen:
-        process = screen.start(sys.executable, str(ROOT / "main.py"), *more)
-        seen = screen.frames(process, some_score)[-1]
-        os.kill(process.pid, 9)
-        process.wait()
-    panel = panel_of(seen)
-    assert "4/6 experiments" in panel[1]
-    assert sum(bool(re.search(r"seed [01] +━+ +\d+\.\d$", line)) for line in panel) == 4

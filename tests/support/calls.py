@@ -38,6 +38,16 @@ def shared_forkserver() -> Iterator[None]:
         yield
 
 
+def start_forkserver() -> None:
+    """Start the shared forkserver now, if it does not run."""
+    from evalsuite.pipeline.pool import Workers
+
+    with shared_forkserver():
+        workers = Workers(1)
+        workers.warm_up()
+        workers.kill()
+
+
 @contextlib.contextmanager
 def another_forkserver() -> Iterator[None]:
     """Calls within share another forkserver. A worker has the environment that its forkserver was started with."""

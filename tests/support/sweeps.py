@@ -168,6 +168,17 @@ def until(condition: Any, seconds: float = 600.0) -> Any:
     return value
 
 
+@contextmanager
+def ending(*processes: subprocess.Popen) -> Iterator[None]:
+    """Whatever happens, no process outlives the block."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def alive(pid: int) -> bool:
     """Whether a process lives; one that nobody has collected yet does not."""
     try:

@@ -56,14 +56,19 @@ class Terminal:
         """Lines that scrolled away, the oldest first."""
         return ["".join(row[at].data for at in range(self.screen.columns)).rstrip() for row in self.screen.history.top]
 
-    def frames(self, process: subprocess.Popen, enough: Callable[[list[str]], bool]) -> list[list[str]]:
-        """What was seen, whenever it stood still, until it is enough or the process has ended."""
+    def frames(
+        self, process: subprocess.Popen, enough: Callable[[list[str]], bool], ends: bytes = b""
+    ) -> list[list[str]]:
+        """What was seen, whenever it stood still, until it is enough or the process has ended.
+
+        With `ends`, only when those bytes were the last: a process that gets no processor may pause anywhere.
+        """
         frames: list[list[str]] = []
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600  # only so that a test that fails does not hang
         while not (frames and enough(frames[-1])):
             ended = process.poll() is not None
             self.read()
-            if not frames or self.seen() != frames[-1]:
+            if (self.written.endswith(ends) or ended) and (not frames or self.seen() != frames[-1]):
                 frames.append(self.seen())
             if ended:
                 break

@@ -1,21 +1,32 @@
-"""Ctrl-C and SIGTERM end a run within seconds and say how to go on; a second one ends it at once."""
+"""Ctrl-C and SIGTERM end a run, whatever it waits for, and say how to go on; a second one ends it at once."""
 
+import os
 import signal
-import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evalsuite.store.journal import Journal
-from tests.support.sweeps import Suite, experiments, marked, until
+from tests.support.calls import Calls
+from tests.support.sweeps import ROOT, ending, experiments, kill, marked, until
+from tests.support.terminals import terminal
+
+PROBLEMS, KEPT = 40, 4
+PATIENT = """
+import sys
+from evalsuite.engine import process
+from main import main
+process.STOP_SECONDS = 1e6  # that it waits for a supervisor
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite(tmp_path_factory.mktemp("interrupt"), problems=40)
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    return Calls(tmp_path_factory.mktemp("interrupt"), problems=PROBLEMS)
 
 
 @pytest.fixture
@@ -23,14 +34,6 @@ def temporary() -> Iterator[Path]:
     """A short folder for everything temporary of a run, by which its processes are known."""
     with tempfile.TemporaryDirectory(prefix="stop-", dir="/tmp") as name:
         yield Path(name)
-
-
-def generating(suite: Suite, output: Path, temporary: Path) -> subprocess.Popen:
-    """A run with several completions journaled and many to come."""
-    suite.fake.tell(latency=0.5)
-    process = suite.start(output, "--max_num_seqs", "2", TMPDIR=str(temporary))
-    until(lambda: len(journaled(output)) > 3, 120)
-    return process
 
 
 def journaled(output: Path) -> list[str]:
@@ -41,55 +44,69 @@ def said(output: Path) -> str:
     return output.with_name(output.name + ".log").read_text()
 
 
+def stop(temporary: Path, what: str) -> list[int]:
+    """Stop the run's processes whose command line holds `what`, once there are any: whoever waits for them waits."""
+    found = list(until(lambda: [pid for pid, words in marked(str(temporary)).items() if what in words]))
+    for pid in found:
+        kill(pid, signal.SIGSTOP)
+    return found
+
+
 def see_nothing_left(output: Path, temporary: Path) -> None:
-    until(lambda: not marked(str(temporary)), 20)
+    until(lambda: not marked(str(temporary)))
     assert not list(output.rglob(".lock*")) and not list(temporary.glob("eval-*"))
 
 
-def test_one_interrupt_ends_cleanly_and_the_same_command_goes_on(suite: Suite, tmp_path: Path, temporary: Path) -> None:
+def test_one_signal_ends_cleanly_and_the_same_command_goes_on(suite: Calls, tmp_path: Path, temporary: Path) -> None:
+    """The other answers would never come: that it ends shows that it does not wait for them."""
     output = tmp_path / "out"
-    process = generating(suite, output, temporary)
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    assert process.wait(30) == 130 and time.monotonic() - began < 12
-    kept = journaled(output)
-    assert f"{len(kept)} completions are kept: run the same command again to go on" in said(output)
-    assert "Traceback" not in said(output)
+    suite.fake.tell(hold={"id": 1, "count": KEPT})
+    process = suite.start(output, "--max_num_seqs", "2", TMPDIR=str(temporary))
+    with ending(process):
+        until(lambda: len(journaled(output)) == KEPT and len(suite.fake.bodies) > KEPT)
+        process.terminate()  # as Slurm does
+        assert process.wait(600) == 130
+    assert f"{KEPT} completions are kept: run the same command again to go on" in said(output)
+    assert "Traceback" not in said(output) and len(journaled(output)) == KEPT
     see_nothing_left(output, temporary)
     asked = len(suite.fake.bodies)
     suite.fake.tell()
-    assert suite.run(output, "--max_num_seqs", "2")[0] == 0
-    assert len(suite.fake.bodies) - asked == 40 - len(kept)
+    assert suite.call(output, "--max_num_seqs", "2").code == 0
+    assert len(suite.fake.bodies) - asked == PROBLEMS - KEPT
     assert next(iter(experiments(output).values()))["status"] == "finished"
 
 
-def test_sigterm_ends_cleanly_like_slurm_wants_it(suite: Suite, tmp_path: Path, temporary: Path) -> None:
-    output = tmp_path / "out"
-    process = generating(suite, output, temporary)
-    process.terminate()
-    assert process.wait(12) == 130 and "completions are kept" in said(output)
-    see_nothing_left(output, temporary)
-
-
-def test_two_interrupts_end_at_once(suite: Suite, tmp_path: Path, temporary: Path) -> None:
-    output = tmp_path / "out"
-    process = generating(suite, output, temporary)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    assert process.wait(5) == 130 and time.monotonic() - began < 1.5
+def test_two_interrupts_end_at_once(suite: Calls, tmp_path: Path, temporary: Path) -> None:
+    """The first would never come to its end: that the run ends shows that the second does not wait for it."""
+    output, starts = tmp_path / "out", len(suite.fake.events("start"))
+    command = [sys.executable, "-c", PATIENT, *suite.arguments(output)]
+    with terminal() as screen:
+        process = screen.start(*command, cwd=ROOT, TMPDIR=str(temporary), **suite.fake.environment())
+        with ending(process):
+            stop(temporary, "multiprocessing.forkserver")
+            until(lambda: len(suite.fake.events("start")) > starts)
+            stopped = stop(temporary, "supervisor.py")
+            screen.type(b"\x03")  # Ctrl-C
+            screen.frames(process, lambda seen: "main.py: stopping; once more stops at once" in seen)
+            assert process.poll() is None
+            screen.type(b"\x03")
+            assert process.wait(600) == 130
+        screen.read()
+        assert "completions are kept" not in "".join(screen.seen()) and screen.as_before()
+    for pid in stopped:
+        kill(pid, signal.SIGCONT)
     see_nothing_left(output, temporary)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_while_everything_still_loads_leaves_nothing(
-    suite: Suite, tmp_path: Path, temporary: Path, number: int
+def test_a_signal_while_everything_still_loads_leaves_nothing(
+    suite: Calls, tmp_path: Path, temporary: Path, number: int
 ) -> None:
     output = tmp_path / "out"
     process = suite.start(output, TMPDIR=str(temporary))
-    until(lambda: "to do" in said(output))
-    process.send_signal(number)
-    assert process.wait(12) == 130
+    with ending(process):
+        stop(temporary, "multiprocessing.forkserver")  # it would load for ever
+        os.kill(process.pid, number)
+        assert process.wait(600) == 130
     assert "Traceback" not in said(output)
     see_nothing_left(output, temporary)
