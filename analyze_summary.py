@@ -24,7 +24,7 @@ from evalsuite.errors import UserError, command
 @command("analyze_summary.py")
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
-    from evalsuite.summary.entries import Options
+    from evalsuite.summary.config_results import Options
     from evalsuite.summary.run import Requirement, run_file, run_folder
 
     options = Options(arguments.bootstrap, arguments.alpha)

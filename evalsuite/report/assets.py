@@ -6,6 +6,7 @@ The content security policy names each script by its hash, so that nothing else 
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite.files import printable
-from evalsuite.summary.standings import probability
 from evalsuite.summary.tables import percent
+from evalsuite.summary.verdicts import format_p
 
 HERE = Path(__file__).parent
 VENDOR, TEMPLATES = HERE / "vendor", HERE / "templates"
@@ -42,6 +43,12 @@ def vendored(name: str) -> str:
     if "</script" in text.lower() or "</style" in text.lower():
         raise ValueError(f"{name} would end its own element")
     return text
+
+
+def notices(library: str) -> str:
+    """The licences and notices of a library inside a page, as the licences ask of whoever passes the page on."""
+    files = sorted(path for path in VENDOR.glob(f"{library}*") if re.search("LICENSE|NOTICE", path.name))
+    return "\n\n".join(f"{path.name}\n\n{_text(path).strip()}" for path in files)
 
 
 def style(*names: str) -> Markup:
@@ -84,7 +91,7 @@ def _text(path: Path) -> str:
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    made.filters |= {"percent": percent, "probability": probability, "clean": lambda text: printable(str(text), 2000),
+    made.filters |= {"percent": percent, "probability": format_p, "clean": lambda text: printable(str(text), 2000),
                      "thousands": thousands, "hours": hours}  # fmt: skip
     return made
 

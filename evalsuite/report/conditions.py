@@ -9,7 +9,7 @@ from typing import Any
 
 from evalsuite.report.load import Entry, Study
 from evalsuite.store.manifest import read
-from evalsuite.summary.labels import conditions, natural, some
+from evalsuite.summary.labels import abbreviated, conditions, natural_order
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _seeds(seeds: list) -> str:
     if any(not isinstance(seed, int) for seed in seeds) or not seeds:
         return "unknown"
     whole = len(seeds) > 2 and sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
-    return f"{min(seeds)} to {max(seeds)}" if whole else some(sorted(seeds), 12)
+    return f"{min(seeds)} to {max(seeds)}" if whole else abbreviated(sorted(seeds), 12)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def manifests(study: Study) -> dict[str, list[tuple[dict[str, Any], dict[str, An
     for one in study.experiments:
         manifest = read(Path(one["path"])) if one["source"] != "lighteval" else None
         found[one["model"]].append((one, manifest or {}))
-    return {model: found[model] for model in sorted(found, key=natural)}
+    return {model: found[model] for model in sorted(found, key=natural_order)}
 
 
 def cost(model: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> Cost:

@@ -10,7 +10,7 @@ from evalsuite.report.assets import is_private
 from evalsuite.report.load import Entry, Study, number
 from evalsuite.report.sentences import leading
 from evalsuite.report.series import chart_lines
-from evalsuite.summary.standings import settling
+from evalsuite.summary.verdicts import what_would_settle
 
 PAIR = ("difference", "ci_low", "ci_high", "p_value", "p_holm", "minimum_detectable_effect", "verdict_new_problems",
         "p_holm_these_problems", "verdict_these_problems")  # fmt: skip
@@ -89,7 +89,7 @@ def _solved(entry: Entry, order: list[str]) -> list[int | None]:
 
 def _pair(row: dict[str, Any], labels: list[str]) -> list[Any]:
     values = [row[name] if isinstance(row[name], str) else number(row[name]) for name in PAIR]
-    return [labels.index(row["a"]), labels.index(row["b"]), *values, settling(row), row["n_problems"]]
+    return [labels.index(row["a"]), labels.index(row["b"]), *values, what_would_settle(row), row["n_problems"]]
 
 
 def _rounded(values: list[float] | None) -> list[int] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from evalsuite.errors import UserError
 from evalsuite.files import read_json
 from evalsuite.report.problems import ProblemLevel, problem_levels
-from evalsuite.summary.labels import natural
+from evalsuite.summary.labels import natural_order
 from evalsuite.summary.read import NAME, BadFile, read_model
 
 ANALYSIS, COMPARISON = "analysis_results.json", "comparison_results.json"
@@ -64,16 +64,16 @@ class Study:
 
     @property
     def tasks(self) -> list[str]:
-        return sorted({entry.task for entry in self.entries}, key=natural)
+        return sorted({entry.task for entry in self.entries}, key=natural_order)
 
     @property
     def labels(self) -> list[str]:
         """All configurations by name; by name, not by score, which would sort them by noise."""
-        return sorted({entry.label for entry in self.entries}, key=natural)
+        return sorted({entry.label for entry in self.entries}, key=natural_order)
 
     def of(self, task: str) -> list[Entry]:
         """The configurations of a task, by name."""
-        return sorted((entry for entry in self.entries if entry.task == task), key=lambda entry: natural(entry.label))
+        return sorted((entry for entry in self.entries if entry.task == task), key=lambda entry: natural_order(entry.label))
 
 
 def load(folder: Path) -> Study:
@@ -85,7 +85,7 @@ def load(folder: Path) -> Study:
     entries: list[Entry] = []
     experiments: list[dict[str, Any]] = []
     places = sorted({path.parent for name in (ANALYSIS, NAME) for path in folder.glob(f"*/{name}")})
-    for place in sorted(places, key=lambda path: natural(path.name)):
+    for place in sorted(places, key=lambda path: natural_order(path.name)):
         found, runs, wrong = _model(place, primary)
         entries, experiments, missing = entries + found, experiments + runs, missing + wrong
     if not places:

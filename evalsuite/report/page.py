@@ -12,7 +12,7 @@ from evalsuite.report.load import Study
 from evalsuite.report.sentences import headline, leading, task_line
 from evalsuite.report.series import by_series
 from evalsuite.report.table import result_table
-from evalsuite.summary.series_tables import shown
+from evalsuite.summary.series_tables import row_cells
 
 SCRIPTS = ("base.js", "plots.js", "dots.js", "series.js", "pairs.js", "curves.js", "lengths.js", "rates.js", "heat.js",
            "tables.js", "report.js")  # fmt: skip
@@ -42,7 +42,7 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
         task_lines=[(task, task_line(study, task)) for task in study.tasks],
         table=result_table(study),
         series=by_series(study),
-        shown=shown,
+        shown=row_cells,
         several={task for task in study.tasks if len(study.of(task)) > 1},
         deciding={task: deciding(study, task) for task in study.tasks},
         leads={task: leading(study, task) for task in study.tasks},
@@ -52,6 +52,7 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
         private={task for task in study.tasks if is_private(task)},
         answered=answered,
         remarks=remarks,
+        notices=assets.notices("echarts"),
     )
 
 

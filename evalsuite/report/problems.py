@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.collect.disagreements import METRICS
-from evalsuite.summary.grid import Grid, grids
+from evalsuite.summary.config_runs import ConfigRuns, group_runs
 from evalsuite.summary.read import Run
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -31,22 +31,22 @@ class ProblemLevel:
 
 def problem_levels(runs: list[Run], primary: dict[str, str]) -> dict[tuple[str, str], ProblemLevel]:
     """By (task, config_id), for all configurations that have a whole seed."""
-    return {(grid.task, grid.config_id): _level(grid, primary) for grid in grids(runs) if grid.runs}
+    return {(group.task, group.config_id): _level(group, primary) for group in group_runs(runs) if group.runs}
 
 
-def _level(grid: Grid, primary: dict[str, str]) -> ProblemLevel:
-    wanted = primary.get(grid.task)
-    scores = grid.scores(wanted if wanted in grid.metrics else grid.metrics[0])
-    tokens = grid.matrix(lambda run: run.tokens)
+def _level(group: ConfigRuns, primary: dict[str, str]) -> ProblemLevel:
+    wanted = primary.get(group.task)
+    scores = group.scores(wanted if wanted in group.metrics else group.metrics[0])
+    tokens = group.matrix(lambda run: run.tokens)
     there = ~np.isnan(scores)
-    cut = grid.some.configuration.get("max_new_tokens")
+    cut = group.any_run.configuration.get("max_new_tokens")
     return ProblemLevel(
-        problems=grid.problems,
+        problems=group.problems,
         right=np.nansum(scores, axis=0),
         asked=there.sum(axis=0),
         lengths_right=_quantiles(tokens[there & (scores >= 0.5)]),
         lengths_wrong=_quantiles(tokens[there & (scores < 0.5)]),
-        disagreement_rate=_disagreement(grid),
+        disagreement_rate=_disagreement(group),
         cut=cut if isinstance(cut, int) and cut > 0 else None,
         answers=int(there.sum()),
     )
@@ -57,10 +57,10 @@ def _quantiles(tokens: NDArray[np.float64]) -> list[float] | None:
     return [float(value) for value in np.quantile(tokens, QUANTILES)] if tokens.size else None
 
 
-def _disagreement(grid: Grid) -> float | None:
+def _disagreement(group: ConfigRuns) -> float | None:
     """Share of answers that our grader and lighteval judge differently; None where only one judged."""
-    if not set(METRICS) <= set(grid.metrics):
+    if not set(METRICS) <= set(group.metrics):
         return None
-    ours, theirs = (grid.scores(metric) for metric in METRICS)
+    ours, theirs = (group.scores(metric) for metric in METRICS)
     both = ~np.isnan(ours) & ~np.isnan(theirs)
     return float((ours != theirs)[both].mean()) if both.any() else None

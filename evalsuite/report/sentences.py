@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.report.load import Entry, Study
-from evalsuite.summary.labels import some
+from evalsuite.summary.labels import abbreviated
 from evalsuite.summary.pairs import A_BETTER, B_BETTER
 from evalsuite.summary.tables import interval, percent, span, spread
 
@@ -97,7 +97,7 @@ def _answer(found: Verdict, number: str, study: Study) -> list[str]:
     if not study.compared or len(found.unknown) == others:
         why = "nothing was compared" if not study.compared else "it could be compared with no other"
         return [f"{found.best} scores highest, {number}.", f"Whether that is more than chance is not known: {why}."]
-    unknown = f"Not compared with it: {some(found.unknown, _NAMED)}." if found.unknown else ""
+    unknown = f"Not compared with it: {abbreviated(found.unknown, _NAMED)}." if found.unknown else ""
     if not found.alike:
         whom = "every other model" if others > 1 else (found.above or [""])[0]
         first = f"{found.best} is best, {number}, and distinguishable from {whom}."
@@ -107,7 +107,7 @@ def _answer(found: Verdict, number: str, study: Study) -> list[str]:
     else:
         first = (
             f"{found.best} scores highest, {number}: distinguishable from {len(found.above)} of {others} other models, "
-            f"but not from {some(found.alike, _NAMED)}."
+            f"but not from {abbreviated(found.alike, _NAMED)}."
         )
     return [line for line in (first, unknown) if line]
 
@@ -127,8 +127,8 @@ def _against_baseline(study: Study) -> str:
         name = f"{row['a']} on {row['task']}"
         (better if row["verdict_new_problems"] == A_BETTER else worse if row["verdict_new_problems"] == B_BETTER
          else alike).append(name)  # fmt: skip
-    words = [f"better: {some(better, _NAMED)}" if better else "none is better"]
-    words += [f"worse: {some(worse, _NAMED)}"] if worse else []
+    words = [f"better: {abbreviated(better, _NAMED)}" if better else "none is better"]
+    words += [f"worse: {abbreviated(worse, _NAMED)}"] if worse else []
     words += [f"not distinguishable: {len(alike)}"] if alike else []
     return f"Compared with {study.baseline}, {'; '.join(words)}."
 
@@ -147,4 +147,4 @@ def task_line(study: Study, task: str) -> str:
         return f"{number}; not compared"
     if not found.alike:
         return f"{number}, distinguishable from every other"
-    return f"{number}, not distinguishable from {some(found.alike, _NAMED)}"
+    return f"{number}, not distinguishable from {abbreviated(found.alike, _NAMED)}"

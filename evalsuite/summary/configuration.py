@@ -1,4 +1,4 @@
-"""All statistics of one configuration on one task: rows of seed_analysis.csv and config_analysis.csv."""
+"""Computes all statistics of one configuration on one task: the rows of seed_analysis.csv and config_analysis.csv."""
 
 import hashlib
 from typing import Any
@@ -12,7 +12,7 @@ from evalsuite.statistics.lengths import lengths
 from evalsuite.statistics.matrix import is_binary, mean, mean_accuracy
 from evalsuite.statistics.noise import clustered_stderr, problem_noise, seed_noise, variance_split
 from evalsuite.statistics.passes import ladder, mean_majority, mean_pass, votes
-from evalsuite.summary.grid import Grid
+from evalsuite.summary.config_runs import ConfigRuns
 from evalsuite.summary.read import Run
 
 SEED_COLUMNS = (
@@ -28,23 +28,23 @@ CONFIG_COLUMNS = (
     "accuracy_untruncated", "wilson_low", "wilson_high", "bootstrap_low", "bootstrap_high", "variance_between_problems",
     "variance_within_problems", "provisional", "notes", "series", "step", "problems_total",
 )  # fmt: skip
-PER_K = ("pass@k", "maj@k", "pass^k")  # each stands for a family of columns: pass@1, pass@2, pass@4, ...
+PER_K = ("pass@k", "maj@k", "pass^k")  # each becomes several columns: pass@1, pass@2, pass@4, ...
 SETTINGS = ("temperature", "top_p", "max_new_tokens")
 
 
 def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dict[str, Any]:
-    """One run's row for one metric: a run that is not whole keeps its numbers, and says so in `status`."""
+    """The row of one run for one metric; the row of an unfinished run has its numbers too, and says so in `status`."""
     scores = run.scores[metric][None]
-    there = lengths(scores, run.tokens[None], run.truncated[None])
+    tokens = lengths(scores, run.tokens[None], run.truncated[None])
     low, high = score_interval(scores, confidence)
     return {
         **_identity(model, run, metric),
         "seed": run.seed,
         "n_samples": int((~np.isnan(scores)).sum()),
         "accuracy": mean_accuracy(scores),
-        "stderr": clustered_stderr(scores),  # of one seed: sd/sqrt(n)
-        "mean_output_tokens": there.mean,
-        "median_output_tokens": there.median,
+        "stderr": clustered_stderr(scores),  # with one seed, sd/sqrt(n)
+        "mean_output_tokens": tokens.mean,
+        "median_output_tokens": tokens.median,
         "truncated_rate": float(mean(run.truncated)),
         "no_answer_rate": _rate(run.no_answer.get(metric)),
         "wilson_low": float(low),
@@ -55,51 +55,52 @@ def seed_row(model: str, run: Run, metric: str, confidence: float = 0.95) -> dic
 
 
 def config_row(
-    model: str, grid: Grid, metric: str, differs_in: str, resamples: int, confidence: float
+    model: str, group: ConfigRuns, metric: str, differs_in: str, resamples: int, confidence: float
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """One configuration's row for one metric, and its bootstrap means, shape (resamples,).
+    """The row of one configuration for one metric, and its bootstrap means (resamples,).
 
-    Columns by k have names such as `pass@4`. Undefined values are NaN, and `notes` says why.
+    Columns that depend on k have names such as `pass@4`. Undefined values are NaN, and `notes` says why.
     """
-    scores = grid.scores(metric)
-    there = ~np.isnan(scores)
-    seeds = int(there.any(axis=1).sum())
-    row = _identity(model, grid.some, metric) | {"differs_in": differs_in, "n_seeds": seeds}
-    row |= {"n_problems": int(there.any(axis=0).sum()), "mean_accuracy": mean_accuracy(scores)}
+    scores = group.scores(metric)
+    is_scored = ~np.isnan(scores)
+    seeds = int(is_scored.any(axis=1).sum())
+    row = _identity(model, group.any_run, metric) | {"differs_in": differs_in, "n_seeds": seeds}
+    row |= {"n_problems": int(is_scored.any(axis=0).sum()), "mean_accuracy": mean_accuracy(scores)}
     row |= _noises(scores, confidence)
-    draws = bootstrap_means(scores, resamples, generator(model, grid.task, grid.config_id, metric))
+    draws = bootstrap_means(scores, resamples, generator(model, group.task, group.config_id, metric))
     low, high = percentile_interval(draws, confidence)
     row |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
-    row |= _per_k(scores, grid.answers(metric), seeds)
-    row |= _lengths(scores, grid, metric)
+    row |= _per_k(scores, group.answers(metric), seeds)
+    row |= _lengths(scores, group, metric)
     row |= {
-        "provisional": grid.provisional,
-        "problems_total": grid.total,
-        "notes": "; ".join(reasons(grid, metric, scores)),
+        "provisional": group.provisional,
+        "problems_total": group.total,
+        "notes": "; ".join(notes(group, metric, scores)),
     }
     return row, draws
 
 
-def reasons(grid: Grid, metric: str, scores: NDArray[np.float64]) -> list[str]:
-    """Why cells of the row are empty or stand for less than they seem to."""
-    there = ~np.isnan(scores)
-    k = there.sum(axis=0)[there.any(axis=0)]
-    found = ["no whole seed yet"] if not k.size else []
-    found += ["one seed: its noise is unknown"] if k.size and k.max() == 1 else []
-    found += ["one problem: nothing is known of others"] if k.size == 1 else []
-    found += [f"{k.size} of the task's {grid.total} problems"] if k.size < (grid.total or 0) else []
-    found += ["all problems alike: the t interval has no width, read Wilson's"] if clustered_stderr(scores) == 0 else []
+def notes(group: ConfigRuns, metric: str, scores: NDArray[np.float64]) -> list[str]:
+    """Explain why cells of the row are empty or mean less than they seem to."""
+    is_scored = ~np.isnan(scores)
+    k = is_scored.sum(axis=0)[is_scored.any(axis=0)]
+    found = ["no finished seed yet"] if not k.size else []
+    found += ["one seed: the noise between seeds is unknown"] if k.size and k.max() == 1 else []
+    found += ["one problem: the noise between problems is unknown"] if k.size == 1 else []
+    found += [f"{k.size} of the task's {group.total} problems"] if k.size < (group.total or 0) else []
+    if clustered_stderr(scores) == 0:
+        found.append("all problems have the same mean: the t interval has no width, use Wilson's")
     found += ["scores between 0 and 1: no pass@k, pass^k, maj@k, Wilson interval"] if not is_binary(scores) else []
-    found += ["answers not recorded: no maj@k"] if k.size and grid.answers(metric) is None else []
+    found += ["answers not recorded: no maj@k"] if k.size and group.answers(metric) is None else []
     if k.size and k.min() < k.max():
-        found.append(f"problems have {k.min()} to {k.max()} completions; those with fewer than k are left out at k")
-    if grid.partial:
-        found.append(f"{len(grid.partial)} unfinished or incomplete seed{'s' * (len(grid.partial) > 1)} left out")
+        found.append(f"problems have {k.min()} to {k.max()} completions; columns for k omit those with fewer than k")
+    if group.partial:
+        found.append(f"{len(group.partial)} unfinished or incomplete seed{'s' * (len(group.partial) > 1)} left out")
     return found
 
 
 def generator(*names: str) -> np.random.Generator:
-    """A random generator that depends on what it is for alone: another model in the folder changes no interval."""
+    """A random generator seeded by its purpose alone, so that intervals do not depend on other models in the folder."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256("/".join(names).encode()).digest()[:8]))
 
 
@@ -128,9 +129,9 @@ def _per_k(scores: NDArray[np.float64], answers: list[tuple] | None, seeds: int)
     return row
 
 
-def _lengths(scores: NDArray[np.float64], grid: Grid, metric: str) -> dict[str, float]:
-    truncated = grid.matrix(lambda run: run.truncated)
-    found = lengths(scores, grid.matrix(lambda run: run.tokens), truncated)
+def _lengths(scores: NDArray[np.float64], group: ConfigRuns, metric: str) -> dict[str, float]:
+    truncated = group.matrix(lambda run: run.truncated)
+    found = lengths(scores, group.matrix(lambda run: run.tokens), truncated)
     return {
         "mean_output_tokens": found.mean,
         "median_output_tokens": found.median,
@@ -138,7 +139,7 @@ def _lengths(scores: NDArray[np.float64], grid: Grid, metric: str) -> dict[str, 
         "mean_output_tokens_correct": found.mean_right,
         "mean_output_tokens_wrong": found.mean_wrong,
         "truncated_rate": float(mean(truncated)),
-        "no_answer_rate": _rate(grid.matrix(lambda run: run.no_answer.get(metric))),
+        "no_answer_rate": _rate(group.matrix(lambda run: run.no_answer.get(metric))),
         "accuracy_untruncated": found.accuracy_untruncated,
     }
 

@@ -1,4 +1,4 @@
-"""Reading one model's all_experiments_results.json into arrays, one run (task x configuration x seed) at a time."""
+"""Reads one model's all_experiments_results.json into arrays, one run (task x configuration x seed) at a time."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +12,16 @@ from evalsuite.files import read_json
 NAME = "all_experiments_results.json"
 PRIMARY = "verified_match"
 SCHEMA_VERSION = 1
-WHOLE = "finished"
+FINISHED = "finished"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment. Arrays have the shape (problems,), in the order of `problems`; NaN where unknown."""
+    """One experiment. Arrays have the shape (problems,), in the order of `problems`; NaN where unknown.
+
+    `asked` and `total` are the numbers of problems asked and of the whole task, None if unknown. `scores`, `answers`
+    and `no_answer` are by metric, the primary one first.
+    """
 
     name: str
     task: str
@@ -29,24 +33,24 @@ class Run:
     provisional: bool
     asked: int | None
     problems: list[str]
-    scores: dict[str, NDArray[np.float64]]  # by metric, the primary one first
+    scores: dict[str, NDArray[np.float64]]
     answers: dict[str, list]
     tokens: NDArray[np.float64]
     truncated: NDArray[np.float64]
-    no_answer: dict[str, NDArray[np.float64]]  # by metric, where it is known
-    series: str | None = None  # of checkpoints, and this one's step
+    no_answer: dict[str, NDArray[np.float64]]
+    series: str | None = None  # name and step of a checkpoint of a training run
     step: int | None = None
-    total: int | None = None  # problems that the task has, where it is known
+    total: int | None = None
 
     @property
-    def whole(self) -> bool:
-        """Whether all its problems were asked and answered; what is unfinished favours short, right answers."""
-        return self.status == WHOLE
+    def is_finished(self) -> bool:
+        """Whether all its problems were answered; the mean of an unfinished run is biased to short, right answers."""
+        return self.status == FINISHED
 
 
 @dataclass(frozen=True)
 class Model:
-    """All runs of one model; `bad` are (experiment, reason) left out, `notes` what the first pass has to say."""
+    """All runs of one model; `bad` holds (experiment, reason) of those left out, `notes` the first pass's findings."""
 
     name: str
     folder: Path
@@ -56,34 +60,34 @@ class Model:
 
 
 class BadFile(Exception):
-    """A results file that cannot be used, and why."""
+    """A results file cannot be used; the message is the reason."""
 
 
 def read_model(path: Path) -> Model:
-    """Read one results file. Raises BadFile where the whole file is useless; a bad experiment is listed in `bad`."""
+    """Read one results file. Raises BadFile if none of it can be used; bad experiments are listed in `bad`."""
     try:
         value = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
         raise BadFile(_reason(error)) from error
     if not isinstance(value, dict) or not isinstance(value.get("experiments"), dict) or not _name(value.get("model")):
-        raise BadFile("not a results file of the first pass: no model and experiments in it")
+        raise BadFile("not a results file of analyze_results.py: model or experiments is missing")
     if value.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
-        raise BadFile(f"schema_version {value['schema_version']} is not {SCHEMA_VERSION}: written by another version")
+        raise BadFile(f"written by another version: schema_version is {value['schema_version']}, not {SCHEMA_VERSION}")
     runs, bad = [], []
     for name, experiment in value["experiments"].items():
         try:
             runs.append(_run(name, experiment))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             bad.append((name, _reason(error)))
-    runs, twice = _once(runs)
+    runs, repeated = _without_duplicates(runs)
     notes = {key: found for key, found in value.items() if key not in ("experiments", "model", "schema_version")}
-    return Model(value["model"], path.parent, runs, bad + twice, notes)
+    return Model(value["model"], path.parent, runs, bad + repeated, notes)
 
 
 def _run(name: str, experiment: dict[str, Any]) -> Run:
     samples, results = experiment["samples"], experiment.get("results") or {}
     count = len(samples["problem"])
-    status = experiment.get("status") or WHOLE
+    status = experiment.get("status") or FINISHED
     scores = {metric: _numbers(values, count) for metric, values in samples["scores"].items()}
     if not scores or not count:
         raise ValueError("no samples with scores")
@@ -97,7 +101,7 @@ def _run(name: str, experiment: dict[str, Any]) -> Run:
         configuration=experiment.get("configuration") or {},
         circumstances=experiment.get("circumstances") or {},
         status=status,
-        provisional=bool(experiment.get("provisional")) or status != WHOLE,
+        provisional=bool(experiment.get("provisional")) or status != FINISHED,
         asked=_count(experiment.get("problems_asked")),
         total=_count(experiment.get("problems_total")),
         problems=_keys(samples["problem"], samples.get("id"), f"{experiment['task']} {experiment.get('config_id')}"),
@@ -105,7 +109,7 @@ def _run(name: str, experiment: dict[str, Any]) -> Run:
         answers={metric: found for metric, found in answers.items() if found is not None},
         tokens=_numbers(samples.get("output_tokens"), count),
         truncated=_truncated(samples, count),
-        no_answer=_silences(samples, metrics, answers, count),
+        no_answer=_no_answer(samples, metrics, answers, count),
         **_checkpoint(experiment),
     )
 
@@ -120,15 +124,15 @@ def _checkpoint(experiment: dict[str, Any]) -> dict[str, Any]:
     return {"series": series, "step": step} if known else {}
 
 
-def _once(runs: list[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
-    """One run of each task, configuration and seed; a second one is named, never averaged in."""
+def _without_duplicates(runs: list[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
+    """Keep one run of each task, configuration and seed; also returns (name, reason) of the others."""
     kept: dict[tuple, Run] = {}
-    twice = []
+    repeated = []
     for run in runs:
         first = kept.setdefault((run.task, run.config_id, run.seed), run)
         if first is not run:
-            twice.append((run.name, f"a second run of the task, configuration and seed of {first.name}; left out"))
-    return list(kept.values()), twice
+            repeated.append((run.name, f"same task, configuration and seed as {first.name}"))
+    return list(kept.values()), repeated
 
 
 def _ordered(metrics: list[str], primary: str | None) -> list[str]:
@@ -137,19 +141,20 @@ def _ordered(metrics: list[str], primary: str | None) -> list[str]:
 
 
 def _numbers(values: list | None, count: int) -> NDArray[np.float64]:
-    """Floats, NaN for null; all NaN where the column is missing. Raises ValueError for another length."""
+    """Convert to floats, null to NaN; all NaN if the column is missing. Raises ValueError for another length."""
     if values is None:
         return np.full(count, np.nan)
     array = np.array(values, dtype=np.float64)  # None becomes NaN
     if array.shape != (count,):
-        raise ValueError(f"a column has the shape {array.shape} beside {count} problems")
+        raise ValueError(f"a column has the shape {array.shape}, but there are {count} problems")
     return array
 
 
 def _keys(problems: list, ids: list | None, where: str) -> list[str]:
-    """Keys to match problems by: their hash, with a number where one occurs again.
+    """Return keys by which problems are matched: their hashes, with a number appended to repeated ones.
 
-    Where the text is unknown it is the id, good within one configuration only, so that it never matches another's.
+    Without a hash the key is the id within this task and configuration, so it never matches that of another
+    configuration.
     """
     seen: dict[str, int] = {}
     keys = []
@@ -161,7 +166,7 @@ def _keys(problems: list, ids: list | None, where: str) -> list[str]:
 
 
 def _answers(samples: dict[str, Any], metric: str, count: int) -> list | None:
-    """What each completion answered, to be compared as strings: its class, else the extracted text; None if unknown."""
+    """The answer of each completion as a string: its answer class, else the extracted text; None if not recorded."""
     for column in ("answer_class", "extracted"):
         values = (samples.get(column) or {}).get(metric)
         if values is not None and len(values) == count:
@@ -182,8 +187,8 @@ def _truncated(samples: dict[str, Any], count: int) -> NDArray[np.float64]:
     return _numbers([None if reason is None else reason == "length" for reason in reasons], count)
 
 
-def _silences(samples: dict, metrics: list[str], answers: dict, count: int) -> dict[str, NDArray[np.float64]]:
-    """1 where a completion holds no answer: for the primary metric by its grading status, else by what was read out."""
+def _no_answer(samples: dict, metrics: list[str], answers: dict, count: int) -> dict[str, NDArray[np.float64]]:
+    """1 where a completion has no answer: by its grading status for the primary metric, by its answer for others."""
     found = {m: _numbers([answer is None for answer in answers[m]], count) for m in metrics if answers[m] is not None}
     status = samples.get("grading_status")
     if status is not None and any(value is not None for value in status):
@@ -197,5 +202,5 @@ def _name(value: Any) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"no {error.args[0]!r} in it"
+        return f"the key {error.args[0]!r} is missing"
     return getattr(error, "strerror", None) or str(error).split("\n")[0] or type(error).__name__

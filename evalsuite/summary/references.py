@@ -1,4 +1,4 @@
-"""references.csv: published numbers that tables show beside ours, marked as unpaired; never tested against."""
+"""Reads references.csv: published numbers that tables show beside ours, marked as unpaired and never tested against."""
 
 import csv
 import math
@@ -11,7 +11,7 @@ COLUMNS = ("model", "task", "mean", "standard_deviation", "seeds", "source", "se
 
 @dataclass(frozen=True)
 class Reference:
-    """A published mean and standard deviation over seeds, fractions in [0, 1]; NaN and None where not given."""
+    """A published mean and standard deviation over seeds, fractions in [0, 1]; NaN or None if not given."""
 
     model: str
     task: str
@@ -27,7 +27,7 @@ class Reference:
 
 
 def read_references(folder: Path) -> tuple[list[Reference], list[tuple[str, str]]]:
-    """The rows of references.csv in `folder`, and (place, reason) of each that is wrong. Both empty without a file."""
+    """Read references.csv in `folder`; also returns (line, reason) of each bad row. Both are empty without the file."""
     path = folder / NAME
     if not path.is_file():
         return [], []
@@ -36,7 +36,7 @@ def read_references(folder: Path) -> tuple[list[Reference], list[tuple[str, str]
             table = csv.DictReader(stream)
             missing = [name for name in COLUMNS[:3] if name not in (table.fieldnames or ())]
             if missing:
-                return [], [(NAME, f"no column {', '.join(missing)}; its first line is {','.join(COLUMNS)}")]
+                return [], [(NAME, f"no column {', '.join(missing)}; the first line must be {','.join(COLUMNS)}")]
             return _rows(table)
     except (OSError, ValueError, csv.Error) as error:
         return [], [(NAME, getattr(error, "strerror", None) or str(error))]
@@ -54,7 +54,7 @@ def _rows(table: csv.DictReader) -> tuple[list[Reference], list[tuple[str, str]]
 
 def _reference(row: dict[str, str]) -> Reference:
     if not row["model"] or not row["task"]:
-        raise ValueError("no model or no task in it")
+        raise ValueError("model or task is empty")
     seeds = row.get("seeds", "")
     if seeds and not seeds.isdecimal():
         raise ValueError(f"seeds is {seeds!r}, not a whole number")
@@ -75,5 +75,5 @@ def _fraction(row: dict[str, str], name: str) -> float:
     except ValueError:
         raise ValueError(f"{name} is {row[name]!r}, not a number") from None
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {row[name]}, not a fraction in [0, 1]; write 28.7 % as 0.287")
+        raise ValueError(f"{name} is {row[name]}, not a fraction in [0, 1]; write 28.7% as 0.287")
     return value

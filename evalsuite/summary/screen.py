@@ -1,4 +1,4 @@
-"""The summary on the screen: one table, then the comparisons that hold and those that do not, then warnings."""
+"""Prints the summary: a table of results, then significant and other differences, then warnings."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,47 +6,47 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from evalsuite.files import printable
-from evalsuite.summary.cautions import rates
-from evalsuite.summary.entries import Entry
-from evalsuite.summary.gather import Summary
+from evalsuite.summary.config_results import ConfigResult
+from evalsuite.summary.config_warnings import rate_warnings
 from evalsuite.summary.labels import coverage
 from evalsuite.summary.series import Line
-from evalsuite.summary.series_tables import family, glance, sentences, title
-from evalsuite.summary.standings import findings, standings
+from evalsuite.summary.series_tables import family, screen_rows, sentences, title
+from evalsuite.summary.summarise import Summary
 from evalsuite.summary.tables import interval, percent, span
+from evalsuite.summary.verdicts import TIED, compare_with_best, findings
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-AT_A_GLANCE = 60  # rows; beyond that one row a model, means only
-LINES = 8  # of a list of comparisons or warnings
-LINES_OF_SERIES = 3  # with a table each; of more the sentences
+MAX_FULL_ROWS = 60  # above this, the table has one row per model and shows means only
+MAX_ITEMS = 8  # of a list of comparisons or warnings
+MAX_SERIES_TABLES = 3  # above this, only the sentences about each series are printed
 MIN_WIDTH, MAX_WIDTH = 80, 110
-NAMES, NUMBERS = 14, 54  # columns that names get at least, and that the numbers need
-_GLUE = "\u2060"  # a character that text does not hold
+NAMES, NUMBERS = 14, 54  # minimum width of names, and width that the numbers need, in columns
+_NO_BREAK = "\u2060"  # stands for a space at which a line must not be broken
 _LEGEND = (
     "±: standard deviation over seeds, the noise of re-running. {level}: interval for problems like these, the noise of"
-    " the problems' choice. Beside a task its number of problems."
+    " the choice of problems. In parentheses: the number of problems."
 )
 _SHORT_LEGEND = (
-    "! marks truncation or no answer above 5 %. Both error bars are in tables/results.md, averages over tasks in"
+    "! marks truncation or no answer above 5%. Both error bars are in tables/results.md, averages over tasks in"
     " tables/overall.md."
 )
 
 
 def show(summary: Summary, stream: TextIO) -> None:
-    """Print all of it: colours only on a terminal, plain text in a pipe."""
+    """Print the summary, with colours on a terminal and as plain text otherwise."""
     console = make_console(stream)
-    level = f"{100 * summary.options.confidence:g} %"
-    glance = len(summary.entries) <= AT_A_GLANCE
-    tables = [_results(summary, level, console.width - NUMBERS)] if glance else _matrices(summary, console.width)
+    level = f"{100 * summary.options.confidence:g}%"
+    is_full = len(summary.configs) <= MAX_FULL_ROWS
+    tables = [_results(summary, level, console.width - NUMBERS)] if is_full else _matrices(summary, console.width)
     for table in tables:
         console.print(table)
         console.print()
     metrics = ", ".join(dict.fromkeys(summary.primary(task) for task in summary.tasks))
-    say(console, f"{metrics} in percent. {_LEGEND.format(level=level) if glance else _SHORT_LEGEND}")
-    if summary.macro and glance:
+    say(console, f"{metrics} in percent. {_legend(summary, level) if is_full else _SHORT_LEGEND}")
+    if summary.macro and is_full:
         console.print()
         console.print(_macro(summary, level))
     _series(console, summary, level)
@@ -55,7 +55,7 @@ def show(summary: Summary, stream: TextIO) -> None:
 
 
 def make_console(stream: TextIO) -> "Console":
-    """A console that takes text as it is, without markup or highlighting; 80 to 110 columns, 80 in a pipe."""
+    """A console that prints text without markup or highlighting; 80 to 110 columns wide, 80 if not a terminal."""
     from rich.console import Console
 
     console = Console(file=stream, markup=False, highlight=False, emoji=False)
@@ -64,13 +64,21 @@ def make_console(stream: TextIO) -> "Console":
 
 
 def say(console: "Console", text: str, style: str = "", item: bool = False) -> None:
-    """Print a paragraph that wraps at the width; an item of a list hangs from a dash."""
+    """Print a paragraph, wrapped at the console's width; an item of a list starts with a dash."""
     from rich.text import Text
 
     first, rest = ("  - ", "    ") if item else ("", "")
-    whole = re.sub(r"(?<=[\dp<]) (?=[%<\d])", _GLUE, printable(text, 2000))  # no break within "5 %" and "p < 0.01"
+    whole = re.sub(r"(?<=[p<]) (?=[<\d])", _NO_BREAK, printable(text, 2000))  # keep "p < 0.01" on one line
     lines = wrap(whole, console.width, initial_indent=first, subsequent_indent=rest)
-    console.print(Text("\n".join(lines).replace(_GLUE, " "), style=style))
+    console.print(Text("\n".join(lines).replace(_NO_BREAK, " "), style=style))
+
+
+def _legend(summary: Summary, level: str) -> str:
+    legend = _LEGEND.format(level=level)
+    if any(TIED in compare_with_best(summary, task).values() for task in summary.tasks):
+        other = "baseline" if summary.baseline else "best"
+        legend += f" {TIED.capitalize()}: not significantly different from the {other}."
+    return legend
 
 
 def _table(columns: Iterable[tuple[str, str]]) -> "Table":
@@ -84,19 +92,19 @@ def _table(columns: Iterable[tuple[str, str]]) -> "Table":
 
 
 def _results(summary: Summary, level: str, room: int) -> "Table":
-    """A section a task, a row a configuration; published numbers last."""
-    places = {task: standings(summary, task) for task in summary.tasks}
-    against = (["vs base"] if summary.baseline else ["vs best"]) if any(places.values()) else []
+    """A section per task with a row per configuration; published numbers come last."""
+    standings = {task: compare_with_best(summary, task) for task in summary.tasks}
+    against = (["vs base"] if summary.baseline else ["vs best"]) if any(standings.values()) else []
     columns = [("model", "left"), ("seeds", "right"), ("mean", "right"), ("±", "right"), (level, "right")]
     table = _table([*columns, *((name, "left") for name in against), ("notes", "left")])
     blank = [""] * len(against)
     for task in summary.tasks:
         table.add_row(_name(_section(summary, task), room, 0), style="bold")
-        for entry in summary.peers(task):
-            row, place = summary.row(entry), [places[task].get(entry.key, "")] if against else []
+        for config in summary.peers(task):
+            row, standing = summary.row(config), [standings[task].get(config.key, "")] if against else []
             numbers = percent(row["mean_accuracy"]), percent(row["std_accuracy"]), interval(row)
-            remarks = ", ".join(_remarks(summary, entry))
-            table.add_row(_name(entry.label, room), str(row["n_seeds"]), *numbers, *place, remarks)
+            remarks = ", ".join(_remarks(summary, config))
+            table.add_row(_name(config.label, room), str(row["n_seeds"]), *numbers, *standing, remarks)
         for one in (one for one in summary.references if one.task == task):
             numbers = percent(one.mean), percent(one.standard_deviation), ""
             table.add_row(_name(one.label, room), str(one.seeds or ""), *numbers, *blank, "unpaired")
@@ -105,7 +113,7 @@ def _results(summary: Summary, level: str, room: int) -> "Table":
 
 
 def _name(label: str, room: int, indent: int = 2) -> str:
-    """A name that leaves room for the numbers: a long one goes on in the next line, broken after - / _ or a space."""
+    """Wrap a long name so that the numbers have room, with breaks after - / _ or a space."""
     lines = [" " * indent]
     for part in re.findall(rf"[^-/_ ]{{1,{max(room - 5, 1)}}}[-/_ ]?|[-/_ ]", printable(label, 1000)):
         if len(lines[-1]) + len(part) > room:
@@ -115,20 +123,20 @@ def _name(label: str, room: int, indent: int = 2) -> str:
 
 
 def _section(summary: Summary, task: str) -> str:
-    """A task, its number of problems, and its metric where not all show the same."""
-    counted = coverage(summary.row(entry) for entry in summary.peers(task))
+    """A task, its number of problems, and its metric if the tasks have different ones."""
+    counted = coverage(summary.row(config) for config in summary.peers(task))
     mixed = len({summary.primary(task) for task in summary.tasks}) > 1
     return f"{task} ({counted}{f', {summary.primary(task)}' * mixed})"
 
 
-def _remarks(summary: Summary, entry: Entry) -> list[str]:
-    row = summary.row(entry)
-    metric = [row["metric"]] if row["metric"] != summary.primary(entry.task) else []
-    return [*metric, *rates(row, "cut", "no answer"), *(["provisional"] if entry.provisional else [])]
+def _remarks(summary: Summary, config: ConfigResult) -> list[str]:
+    row = summary.row(config)
+    metric = [row["metric"]] if row["metric"] != summary.primary(config.task) else []
+    return [*metric, *rate_warnings(row), *(["provisional"] if config.provisional else [])]
 
 
 def _matrices(summary: Summary, width: int) -> Iterator["Table"]:
-    """One row a model, one column a task: the means. Tasks that do not fit beside the others get a further table."""
+    """Tables of means with a row per model and a column per task; as many tables as the width requires."""
     groups: list[list[str]] = [[]]
     for task in summary.tasks:
         if sum(max(len(one), 6) + 2 for one in [*groups[-1], task]) > width - NAMES and groups[-1]:
@@ -141,8 +149,8 @@ def _matrices(summary: Summary, width: int) -> Iterator["Table"]:
 def _matrix(summary: Summary, tasks: list[str], room: int) -> "Table":
     table = _table([("model", "left"), *((task, "right") for task in tasks)])
     labels: dict[str, dict[str, str]] = {}
-    for entry in sorted(summary.entries, key=lambda entry: entry.order):
-        labels.setdefault(entry.label, {})[entry.task] = _mean(summary, entry)
+    for config in sorted(summary.configs, key=lambda config: config.order):
+        labels.setdefault(config.label, {})[config.task] = _mean(summary, config)
     for one in summary.references:
         labels.setdefault(one.label, {})[one.task] = percent(one.mean)
     for label, means in labels.items():
@@ -150,9 +158,9 @@ def _matrix(summary: Summary, tasks: list[str], room: int) -> "Table":
     return table
 
 
-def _mean(summary: Summary, entry: Entry) -> str:
-    row = summary.row(entry)
-    return percent(row["mean_accuracy"]) + ("!" if rates(row) else "")
+def _mean(summary: Summary, config: ConfigResult) -> str:
+    row = summary.row(config)
+    return percent(row["mean_accuracy"]) + ("!" if rate_warnings(row) else "")
 
 
 def _macro(summary: Summary, level: str) -> "Table":
@@ -170,10 +178,10 @@ def _macro(summary: Summary, level: str) -> "Table":
 
 
 def _series(console: "Console", summary: Summary, level: str) -> None:
-    """Checkpoints by step, of up to three lines as a table, and for each line what holds of its best."""
+    """For each checkpoint series a table by step (if they are few), and what can be said about the best checkpoint."""
     for line in summary.series:
         console.print()
-        if len(summary.series) <= LINES_OF_SERIES:
+        if len(summary.series) <= MAX_SERIES_TABLES:
             say(console, title(line), "bold")
             console.print(_checkpoints(line, level))
         for sentence in sentences(line):
@@ -184,9 +192,9 @@ def _series(console: "Console", summary: Summary, level: str) -> None:
 
 
 def _checkpoints(line: Line, level: str) -> "Table":
-    numbers = ("seeds", "mean", "±", level, "tokens", "cut %", "− first", "− last")
+    numbers = ("seeds", "mean", "±", level, "tokens", "trunc. %", "− first", "− last")
     found = _table([("step", "right"), *((name, "right") for name in numbers), ("notes", "left")])
-    for cells in glance(line):
+    for cells in screen_rows(line):
         found.add_row(*map(printable, cells))
     return found
 
@@ -196,42 +204,44 @@ def _comparisons(console: "Console", summary: Summary) -> None:
     if not rows:
         return
     found, most = findings(rows), max(row["comparisons"] for row in rows)
-    level = f"{100 * summary.options.alpha:g} %"
+    level = f"{100 * summary.options.alpha:g}%"
     family = "comparisons with the baseline" if summary.baseline else "pairs"
     rule = f"paired t test, Holm over a task's {most} {family}, {level}" if most > 1 else f"paired t test, {level}"
-    _list(console, f"Differences that hold on problems like these ({rule})", found.new, "green")
-    _list(console, "Differences that hold on these very problems only (only sampling varies)", found.these, "cyan")
-    _list(console, "Not distinguishable (p is corrected, the interval is of the pair alone)", found.open, "yellow")
+    only_here = "Significant on this benchmark, but not expected to generalise to new problems"
+    _list(console, f"Significant, also for new problems of this kind ({rule})", found.new, "green")
+    _list(console, only_here, found.these, "cyan")
+    _list(console, "Not significantly different (p values are corrected, intervals are not)", found.open, "yellow")
     if found.unknown:
-        say(console, f"{found.unknown} pairs cannot be tested: fewer than two problems are shared.")
+        pairs = "1 pair" if found.unknown == 1 else f"{found.unknown} pairs"
+        say(console, f"{pairs} cannot be tested: fewer than two problems are shared.")
 
 
 def _list(console: "Console", title: str, lines: list[str], style: str, where: str = "model_comparison.csv") -> None:
     if not lines:
         return
     console.print()
-    say(console, title if len(lines) <= LINES else f"{title}: {len(lines)}", f"bold {style}")
-    for line in lines[:LINES]:
+    say(console, title if len(lines) <= MAX_ITEMS else f"{title}: {len(lines)}", f"bold {style}")
+    for line in lines[:MAX_ITEMS]:
         say(console, line, item=True)
-    if len(lines) > LINES:
-        say(console, f"and {len(lines) - LINES} more in {where}", item=True)
+    if len(lines) > MAX_ITEMS:
+        say(console, f"and {len(lines) - MAX_ITEMS} more in {where}", item=True)
 
 
 def _warnings(summary: Summary) -> list[str]:
-    """Cautions, each once with the tasks and models that it holds for."""
+    """The warnings, each listed once with the tasks and models that it applies to."""
     tasks: dict[tuple[str, str], list[str]] = {}
-    for entry in summary.entries:
-        for line in entry.cautions:
-            tasks.setdefault((entry.label, line), []).append(entry.task)
+    for config in summary.configs:
+        for line in config.warnings:
+            tasks.setdefault((config.label, line), []).append(config.task)
     labels: dict[tuple[str, str], list[str]] = {}
     for (label, line), where in tasks.items():
         labels.setdefault((", ".join(where), line), []).append(label)
-    lines = [f"{line}: {_few(who)} on {where}" for (where, line), who in labels.items()]
-    lines += [f"{line} on {task}" for task in summary.tasks for line in summary.cautions(task)]
-    lines += [f"not compared on {pairs.task}, no shared problem: {a} and {b}" for pairs in summary.compared
-              for a, b in pairs.apart if pairs.metric == summary.primary(pairs.task)]  # fmt: skip
-    return lines + [f"unfinished: {name}" for name in summary.waiting]
+    lines = [f"{line}: {_abbreviated(who)} on {where}" for (where, line), who in labels.items()]
+    lines += [f"{line} on {task}" for task in summary.tasks for line in summary.task_warnings(task)]
+    lines += [f"not compared on {pairs.task}: {a} and {b} share no problem" for pairs in summary.compared
+              for a, b in pairs.disjoint if pairs.metric == summary.primary(pairs.task)]  # fmt: skip
+    return lines + [f"unfinished: {name}" for name in summary.unfinished]
 
 
-def _few(names: list[str]) -> str:
+def _abbreviated(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -1,4 +1,7 @@
-"""Checkpoints of a training run by step: which is best, and whether it can be told from the first and the last."""
+"""Checkpoints of a training run by step: which is best, and whether it differs significantly from the first and last.
+
+A line is one setting of a series on one task, as it is drawn in a chart.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,71 +9,75 @@ from typing import Any
 import numpy as np
 
 from evalsuite.statistics.optimism import best_of_many
+from evalsuite.summary.config_results import ConfigResult, Options
 from evalsuite.summary.configuration import generator
-from evalsuite.summary.entries import Entry, Options
-from evalsuite.summary.labels import BATCHING, differs_in, flat, natural
-from evalsuite.summary.pairs import Pairs, compare_pairs, metrics_of, stack
+from evalsuite.summary.labels import BATCHING, differs_in, flatten, natural_order
+from evalsuite.summary.pairs import A_BETTER, B_BETTER, Pairs, compare_pairs, metrics_of, stack
 
-TRAINED = ("weights", "lora")  # what training changes; all else is the same along a line
-SPLITS = 2000
+TRAINED = ("weights", "lora")  # the settings that training changes; all others are the same along a line
+SPLITS = 2000  # random halves of the problems, for the optimism of the best checkpoint
+_OTHER_END = {"ci_low": "ci_high", "ci_low_these_problems": "ci_high_these_problems"}
+_REVERSED = {A_BETTER: B_BETTER, B_BETTER: A_BETTER}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One setting of a series on a task: its scored checkpoints by step, and their comparisons with the ends.
+    """One setting of a series on a task: its scored checkpoints by step, and their comparisons with first and last.
 
-    `pairs` holds every checkpoint against the last, and all but the last against the first: 2 S - 3 pairs of S.
+    `setting` distinguishes it from the series' other lines on the task; it is empty if there is only one. `pairs` holds
+    every checkpoint against the last, and all but the last against the first: 2 S - 3 pairs of S checkpoints.
+    `optimism` is that of the best checkpoint's mean, NaN with fewer than two checkpoints.
     """
 
     series: str
     task: str
     metric: str
-    setting: str  # what sets it apart from the series' other lines on the task; empty where there is one
-    entries: list[Entry]
+    setting: str
+    configs: list[ConfigResult]
     pairs: Pairs
-    optimism: float  # of the best one's mean, NaN below two checkpoints
+    optimism: float
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The checkpoints' rows of config_analysis.csv."""
-        return [entry.rows[self.metric] for entry in self.entries]
+        return [config.rows[self.metric] for config in self.configs]
 
     @property
     def best(self) -> int:
-        """The place of the highest mean, the first of equals."""
+        """The index of the highest mean; the first of several equal ones."""
         return int(np.argmax([row["mean_accuracy"] for row in self.rows]))
 
     def against(self, one: int, other: int) -> dict[str, Any] | None:
-        """What the pair of two places says, as one minus other; None where it was not compared."""
+        """The comparison of two checkpoints given by index, as one minus other; None if they were not compared."""
         for at, (a, b) in enumerate(zip(self.pairs.a, self.pairs.b, strict=True)):
             if {int(a), int(b)} == {one, other}:
                 found = {name: values[at] for name, values in self.pairs.values.items()}
-                return found if a == one else _turned(found)
+                return found if a == one else _reversed(found)
         return None
 
 
-def lines(entries: list[Entry], options: Options) -> list[Line]:
-    """Every series of the entries, a line a task and setting, by name."""
+def find_series(configs: list[ConfigResult], options: Options) -> list[Line]:
+    """Find the checkpoint series among the configurations; returns a line per task and setting, sorted by name."""
     found = []
-    for task in sorted({entry.task for entry in entries if entry.series}, key=natural):
-        metric = metrics_of([entry for entry in entries if entry.task == task])[0]
-        own = [entry for entry in entries if entry.task == task and entry.series and _scored(entry, metric)]
-        for series in sorted({entry.series for entry in own}, key=natural):
-            found += _of_series(series, [entry for entry in own if entry.series == series], metric, options)
-    return sorted(found, key=lambda line: natural(line.series))
+    for task in sorted({config.task for config in configs if config.series}, key=natural_order):
+        metric = metrics_of([config for config in configs if config.task == task])[0]
+        own = [config for config in configs if config.task == task and config.series and _scored(config, metric)]
+        for series in sorted({config.series for config in own}, key=natural_order):
+            found += _of_series(series, [config for config in own if config.series == series], metric, options)
+    return sorted(found, key=lambda line: natural_order(line.series))
 
 
-def _scored(entry: Entry, metric: str) -> bool:
-    return metric in entry.columns and entry.columns[metric].scored > 0
+def _scored(config: ConfigResult, metric: str) -> bool:
+    return metric in config.stats and config.stats[metric].scored > 0
 
 
-def _of_series(series: str, entries: list[Entry], metric: str, options: Options) -> list[Line]:
-    """A line for each setting; a checkpoint twice in one setting, written over in its place, begins another line."""
-    groups: dict[tuple[str, int], list[Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.step, entry.order)):
-        key = repr(sorted(flat(entry.configuration, (*TRAINED, *BATCHING)).items(), key=lambda item: item[0]))
-        again = sum(entry.step == one.step for (other, _), group in groups.items() if other == key for one in group)
-        groups.setdefault((key, again), []).append(entry)
+def _of_series(series: str, configs: list[ConfigResult], metric: str, options: Options) -> list[Line]:
+    """A line for each setting. A step that occurs twice in one setting, because it was overwritten, starts another."""
+    groups: dict[tuple[str, int], list[ConfigResult]] = {}
+    for config in sorted(configs, key=lambda config: (config.step, config.order)):
+        key = repr(sorted(flatten(config.configuration, (*TRAINED, *BATCHING)).items(), key=lambda item: item[0]))
+        again = sum(config.step == one.step for (other, _), group in groups.items() if other == key for one in group)
+        groups.setdefault((key, again), []).append(config)
     shared = [{k: v for k, v in group[0].configuration.items() if k not in TRAINED} for group in groups.values()]
     words = differs_in(shared)
     named = [word if words.count(word) == 1 else ", ".join(filter(None, (word, group[0].config_id)))
@@ -78,21 +85,18 @@ def _of_series(series: str, entries: list[Entry], metric: str, options: Options)
     return [_line(series, metric, word, group, options) for word, group in zip(named, groups.values(), strict=True)]
 
 
-def _line(series: str, metric: str, setting: str, entries: list[Entry], options: Options) -> Line:
-    last, task = len(entries) - 1, entries[0].task
+def _line(series: str, metric: str, setting: str, configs: list[ConfigResult], options: Options) -> Line:
+    last, task = len(configs) - 1, configs[0].task
     indices = [(at, last) for at in range(last)] + [(at, 0) for at in range(1, last)]
-    pairs = compare_pairs(task, metric, entries, indices, options)
-    means = stack([entry.columns[metric] for entry in entries])["x"]
+    pairs = compare_pairs(task, metric, configs, indices, options)
+    means = stack([config.stats[metric] for config in configs])["x"]
     optimism = best_of_many(means, SPLITS, generator("optimism", series, task, metric))
-    return Line(series, task, metric, setting, entries, pairs, optimism)
+    return Line(series, task, metric, setting, configs, pairs, optimism)
 
 
-_TURNED = {"ci_low": "ci_high", "ci_low_these_problems": "ci_high_these_problems"}
-_VERDICTS = {"a better": "b better", "b better": "a better"}
-
-
-def _turned(pair: dict[str, Any]) -> dict[str, Any]:
-    """A pair the other way round."""
-    ends = {low: -pair[high] for low, high in _TURNED.items()} | {high: -pair[low] for low, high in _TURNED.items()}
-    words = {name: _VERDICTS.get(pair[name], pair[name]) for name in ("verdict_new_problems", "verdict_these_problems")}
+def _reversed(pair: dict[str, Any]) -> dict[str, Any]:
+    """The same comparison with a and b exchanged."""
+    ends = {low: -pair[high] for low, high in _OTHER_END.items()}
+    ends |= {high: -pair[low] for low, high in _OTHER_END.items()}
+    words = {name: _REVERSED.get(pair[name], pair[name]) for name in ("verdict_new_problems", "verdict_these_problems")}
     return pair | ends | words | {"difference": -pair["difference"]}

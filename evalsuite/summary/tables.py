@@ -1,4 +1,4 @@
-"""Tables as values (cells, marks, footnotes), and their rendering as Markdown and LaTeX (needs only booktabs)."""
+"""Tables with footnotes, and their rendering as Markdown and as LaTeX (which needs only the package booktabs)."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,15 @@ from typing import Any
 from evalsuite.files import printable
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+          "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "<": "$<$", ">": "$>$",
+          "…": r"\ldots{}"}  # fmt: skip
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of one or two lines; `marks` are superscripts that footnotes explain."""
+    """A cell of one or two lines; `marks` are the superscripts of its footnotes."""
 
     text: str
     second: str = ""
@@ -22,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `notes` are (mark, text), the mark empty for a note on the whole."""
+    """A table; `notes` holds (mark, text), with an empty mark for notes about the whole table."""
 
     title: str
     label: str
@@ -32,13 +36,13 @@ class Table:
 
 
 class Footnotes:
-    """Footnotes in the order of their first use; equal texts share a letter."""
+    """Assigns letters to footnotes in the order of their first use; equal texts share a letter."""
 
     def __init__(self) -> None:
         self._letters: dict[str, str] = {}
 
     def letter(self, text: str) -> str:
-        """The mark of a footnote, a, b, ..., z, aa, ab, ...; none for an empty one."""
+        """The mark of a footnote: a, b, ..., z, aa, ab, ...; empty for an empty text."""
         if text and text not in self._letters:
             at = len(self._letters)
             self._letters[text] = (LETTERS[at // 26 - 1] if at >= 26 else "") + LETTERS[at % 26]
@@ -50,7 +54,7 @@ class Footnotes:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A fraction in percent, empty where undefined.
+    """Format a fraction in percent, without the sign; empty if it is NaN.
 
     >>> percent(0.2871), percent(float("nan"))
     ('28.7', '')
@@ -59,7 +63,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """An interval in percent, empty where undefined.
+    """Format an interval in percent; empty if it is NaN.
 
     >>> span(0.181, 0.393)
     '[18.1, 39.3]'
@@ -68,7 +72,7 @@ def span(low: float, high: float) -> str:
 
 
 def spread(mean: float, deviation: float) -> str:
-    """A mean and its standard deviation in percent; the mean alone where one seed leaves it unknown.
+    """Format a mean and its standard deviation in percent; only the mean if the deviation is NaN, as with one seed.
 
     >>> spread(0.287, 0.048), spread(0.287, float("nan"))
     ('28.7 ± 4.8', '28.7')
@@ -77,19 +81,13 @@ def spread(mean: float, deviation: float) -> str:
 
 
 def interval(row: dict[str, Any]) -> str:
-    """The interval to read for problems like these: Wilson's for scores of 0 and 1, else the t interval."""
-    wilson = row["wilson_low"] == row["wilson_low"]
-    return span(row["wilson_low"], row["wilson_high"]) if wilson else span(row["ci_low"], row["ci_high"])
-
-
-_LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-          "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "<": "$<$", ">": "$>$",
-          "…": r"\ldots{}"}  # fmt: skip
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+    """Format the recommended interval for problems like these: Wilson's for 0/1 scores, otherwise the t interval."""
+    has_wilson = row["wilson_low"] == row["wilson_low"]
+    return span(row["wilson_low"], row["wilson_high"]) if has_wilson else span(row["ci_low"], row["ci_high"])
 
 
 def markdown(table: Table) -> str:
-    """A heading, the table, and its footnotes."""
+    """Render as Markdown: a heading, the table, and its footnotes."""
     lines = [f"## {table.title}", "", _line(map(_escaped, table.head)), _line(["---"] * len(table.head))]
     lines += [_line(map(_markdown_cell, row)) for row in table.rows]
     lines += ["", *(f"{f'<sup>{mark}</sup> ' if mark else ''}{_escaped(text)}  " for mark, text in table.notes)]
@@ -97,7 +95,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table environment with booktabs' rules; second lines of cells as a row of their own, footnotes below."""
+    """Render as a LaTeX table environment; second lines of cells become a row of their own, footnotes come below."""
     body = [line for row in table.rows for line in _latex_rows(row)]
     notes = [rf"{_superscript(mark)}{tex(text)}\\" for mark, text in table.notes]
     lines = [
@@ -110,7 +108,7 @@ def latex(table: Table) -> str:
 
 
 def tex(text: str) -> str:
-    r"""Text that LaTeX sets as it stands.
+    r"""Escape text so that LaTeX prints it literally.
 
     >>> print(tex("50% of run_7 ± {x}"))
     50\% of run\_7 $\pm$ \{x\}
@@ -120,7 +118,7 @@ def tex(text: str) -> str:
 
 
 def _alignment(table: Table) -> str:
-    """Names to the left, numbers centred: in a column of numbers each cell is empty or begins with a digit or sign."""
+    """Align names left and numbers centred; in a column of numbers, cells are empty or start with a digit or sign."""
     columns = zip(*table.rows, strict=True) if table.rows else [[] for _ in table.head]
     return "".join(
         "c" if at and all(re.match(r"[-−+<\d]|$", c.text) for c in column) else "l" for at, column in enumerate(columns)
@@ -129,7 +127,7 @@ def _alignment(table: Table) -> str:
 
 def _latex_rows(row: list[Cell]) -> list[str]:
     first = " & ".join(_latex_cell(cell) for cell in row) + r" \\"
-    first = f"{{}}{first}" if first.startswith(("[", "*")) else first  # after \\ these would be its arguments
+    first = f"{{}}{first}" if first.startswith(("[", "*")) else first  # otherwise arguments of the \\ before
     if not any(cell.second for cell in row):
         return [first]
     second = " & ".join(rf"{{\scriptsize {tex(cell.second)}}}" if cell.second else "" for cell in row)

@@ -1,4 +1,4 @@
-"""The result files: CSV with an empty cell and JSON with null for what is not defined."""
+"""Writes the result files; undefined values are empty cells in CSV and null in JSON."""
 
 import csv
 import json
@@ -12,16 +12,16 @@ import numpy as np
 from evalsuite.files import replacing, write_text
 from evalsuite.statistics.passes import ladder
 from evalsuite.summary.configuration import CONFIG_COLUMNS, PER_K, SEED_COLUMNS
-from evalsuite.summary.gather import Described, Summary
 from evalsuite.summary.pairs import COLUMNS
 from evalsuite.summary.series_tables import COLUMNS as SERIES_COLUMNS
 from evalsuite.summary.series_tables import as_json, rows_of
+from evalsuite.summary.summarise import ModelSummary, Summary
 
 SCHEMA_VERSION = 1
 
 
 def write_folder(folder: Path, summary: Summary) -> None:
-    """Write every model's files, and the comparison files of the folder."""
+    """Write every model's files, and the folder's comparison files."""
     for described in summary.models:
         write_model(described, described.model.folder / "analysis_results.json")
     write_csv(folder / "model_comparison.csv", COLUMNS, summary.rows)
@@ -30,17 +30,17 @@ def write_folder(folder: Path, summary: Summary) -> None:
     write_text(folder / "comparison_results.json", json_text(comparison(summary)))
 
 
-def write_model(described: Described, json_path: Path) -> None:
-    """Write one model's analysis_results.json to `json_path` and the two CSVs beside it."""
-    rows = [row for entry in described.entries for row in entry.rows.values()]
+def write_model(summary: ModelSummary, json_path: Path) -> None:
+    """Write one model's analysis_results.json to `json_path` and the two CSV files beside it."""
+    rows = [row for config in summary.configs for row in config.rows.values()]
     ks = {k for row in rows for k in ladder(row["n_seeds"])} or {1}
-    write_text(json_path, json_text(analysis(described), 6))
-    write_csv(json_path.with_name("seed_analysis.csv"), SEED_COLUMNS, described.seed_rows)
+    write_text(json_path, json_text(analysis(summary), 6))
+    write_csv(json_path.with_name("seed_analysis.csv"), SEED_COLUMNS, summary.seed_rows)
     write_csv(json_path.with_name("config_analysis.csv"), config_columns(ks), rows)
 
 
 def config_columns(ks: Iterable[int]) -> list[str]:
-    """Columns of config_analysis.csv for these k: pass@k becomes pass@1, pass@2, ...
+    """The columns of config_analysis.csv for these k: pass@k becomes pass@1, pass@2, ...
 
     >>> [name for name in config_columns({1, 2}) if "@" in name]
     ['pass@1', 'pass@2', 'maj@1', 'maj@2']
@@ -51,71 +51,71 @@ def config_columns(ks: Iterable[int]) -> list[str]:
     return names
 
 
-def analysis(described: Described) -> dict[str, Any]:
-    """What analysis_results.json holds: both tables by task, configuration and metric, and what does not fit them."""
+def analysis(summary: ModelSummary) -> dict[str, Any]:
+    """The contents of analysis_results.json: both tables by task, configuration and metric, and what they lack."""
     seeds: dict = {}
-    for row in described.seed_rows:
-        place = seeds.setdefault(row["task"], {}).setdefault(row["config_id"], {})
-        place.setdefault(row["metric"], []).append(row)
+    for row in summary.seed_rows:
+        metrics = seeds.setdefault(row["task"], {}).setdefault(row["config_id"], {})
+        metrics.setdefault(row["metric"], []).append(row)
     configurations: dict = {}
-    for entry in described.entries:
-        configurations.setdefault(entry.task, {})[entry.config_id] = {
-            "label": entry.label, "primary_metric": entry.primary, "seeds": entry.seeds,
-            "provisional": entry.provisional, "configuration": entry.configuration,
-            "circumstances": entry.circumstances, "warnings": entry.cautions, "metrics": entry.rows,
+    for config in summary.configs:
+        configurations.setdefault(config.task, {})[config.config_id] = {
+            "label": config.label, "primary_metric": config.primary, "seeds": config.seeds,
+            "provisional": config.provisional, "configuration": config.configuration,
+            "circumstances": config.circumstances, "warnings": config.warnings, "metrics": config.rows,
         }  # fmt: skip
     return {
-        "schema_version": SCHEMA_VERSION, "model": described.model.name, "seed_analysis": seeds,
-        "configuration_analysis": configurations, "left_out": _listed("experiment", described.model.bad),
-        "first_pass": described.model.notes,
+        "schema_version": SCHEMA_VERSION, "model": summary.model.name, "seed_analysis": seeds,
+        "configuration_analysis": configurations, "left_out": _left_out("experiment", summary.model.bad),
+        "first_pass": summary.model.notes,
     }  # fmt: skip
 
 
 def comparison(summary: Summary) -> dict[str, Any]:
-    """What comparison_results.json holds: all comparisons, averages over tasks, published numbers, warnings."""
+    """The contents of comparison_results.json: comparisons, averages over tasks, published numbers, warnings."""
     tasks = {
-        task: {"primary_metric": summary.primary(task), "models": [entry.label for entry in summary.peers(task)]}
+        task: {"primary_metric": summary.primary(task), "models": [config.label for config in summary.peers(task)]}
         for task in summary.tasks
     }
-    apart = [
+    not_compared = [
         {"task": pairs.task, "metric": pairs.metric, "a": a, "b": b, "reason": "no shared problem"}
         for pairs in summary.compared
-        for a, b in pairs.apart
+        for a, b in pairs.disjoint
     ]
     warnings = [
-        {"model": entry.label, "task": entry.task, "warning": line}
-        for entry in summary.entries
-        for line in entry.cautions
+        {"model": config.label, "task": config.task, "warning": line}
+        for config in summary.configs
+        for line in config.warnings
     ]
     warnings += [
-        {"model": None, "task": task, "warning": line} for task in summary.tasks for line in summary.cautions(task)
+        {"model": None, "task": task, "warning": line} for task in summary.tasks for line in summary.task_warnings(task)
     ]
     return {
         "schema_version": SCHEMA_VERSION, "alpha": summary.options.alpha, "baseline": summary.baseline, "tasks": tasks,
-        "comparisons": summary.rows, "not_compared": apart, "overall": summary.macro,
+        "comparisons": summary.rows, "not_compared": not_compared, "overall": summary.macro,
         "overall_comparisons": summary.macro_pairs, "references": [vars(one) for one in summary.references],
-        "warnings": warnings, "left_out": _listed("place", summary.bad),
+        "warnings": warnings, "left_out": _left_out("place", summary.bad),
         "series": [as_json(line) for line in summary.series],
     }  # fmt: skip
 
 
-def _listed(name: str, bad: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{name: place, "reason": reason} for place, reason in bad]
+def _left_out(key: str, bad: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{key: name, "reason": reason} for name, reason in bad]
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows, whole or not at all; a value that is missing, None or NaN is an empty cell."""
+    """Write a CSV file completely or not at all; a value that is missing, None or NaN is an empty cell."""
     columns = list(columns)
     with replacing(path) as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(columns)
-        table.writerows([cell(row.get(name)) for name in columns] for row in rows)
+        table.writerows([csv_cell(row.get(name)) for name in columns] for row in rows)
 
 
-def cell(value: Any) -> str:
-    """A value as CSV text; twelve digits are more than any of them means.
+def csv_cell(value: Any) -> str:
+    """Format a value for CSV; twelve digits are more than any value is accurate to.
 
-    >>> cell(0.1 + 0.2), cell(float("nan")), cell(None), cell(True), cell(3)
+    >>> csv_cell(0.1 + 0.2), csv_cell(float("nan")), csv_cell(None), csv_cell(True), csv_cell(3)
     ('0.3', '', '', 'true', '3')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -126,7 +126,7 @@ def cell(value: Any) -> str:
 
 
 def json_text(value: Any, depth: int = 2, indent: str = "") -> str:
-    """JSON for people and programs: containers down to `depth` over several lines, what lies deeper on one.
+    """Format as JSON, with containers down to `depth` spread over several lines and deeper ones on one line.
 
     >>> print(json_text({"rows": [{"a": 1, "b": [2]}, {"a": float("nan")}]}), end="")
     {
@@ -138,7 +138,7 @@ def json_text(value: Any, depth: int = 2, indent: str = "") -> str:
     """
     inner, end = indent + " ", "" if indent else "\n"
     if depth == 0 or not value or not isinstance(value, (dict, list)):
-        return json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + end
+        return json.dumps(json_value(value), ensure_ascii=False, allow_nan=False) + end
     if isinstance(value, dict):
         parts = [
             f"{json.dumps(str(k), ensure_ascii=False)}: {json_text(v, depth - 1, inner)}" for k, v in value.items()
@@ -149,16 +149,16 @@ def json_text(value: Any, depth: int = 2, indent: str = "") -> str:
     return f"{first}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{last}{end}"
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON takes it: numpy's scalars as Python's, NaN and infinities as null.
+def json_value(value: Any) -> Any:
+    """Convert a value for JSON: numpy scalars to Python's, NaN and the infinities to null.
 
-    >>> plain({"a": np.float64("nan"), "b": [np.int64(2), (1.5,)]})
+    >>> json_value({"a": np.float64("nan"), "b": [np.int64(2), (1.5,)]})
     {'a': None, 'b': [2, [1.5]]}
     """
     if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -35,7 +35,7 @@ WEAK = (RNG.random((3, 40)) < 0.2).astype(int).tolist()
 
 @pytest.fixture
 def three(tmp_path):
-    """Three models of plainly different skill on one task of 40 problems, three seeds each."""
+    """Three models of clearly different skill on one task of 40 problems, three seeds each."""
     for name, scores in (("strong", STRONG), ("middle", MIDDLE), ("weak", WEAK)):
         study.write(tmp_path, name, *study.seeds("aime24", *scores))
     return tmp_path
@@ -45,7 +45,7 @@ def run(folder, *arguments):
     return main([str(folder), "--bootstrap", "200", *arguments])
 
 
-def test_every_contract_column_stands_first_and_in_order(three):
+def test_the_documented_columns_come_first_and_in_order(three):
     assert run(three) == 0
     assert list(study.rows(three / "strong/seed_analysis.csv")[0])[: len(SEED_COLUMNS)] == SEED_COLUMNS
     assert list(study.rows(three / "strong/config_analysis.csv")[0])[: len(CONFIG_COLUMNS)] == CONFIG_COLUMNS
@@ -59,7 +59,7 @@ def test_both_metrics_have_rows_and_the_primary_comes_first(three):
     assert [row["metric"] for row in study.rows(three / "model_comparison.csv")] == [metrics[0]] * 3 + [metrics[1]] * 3
 
 
-def test_configuration_row_holds_the_values_of_the_definitions(three):
+def test_configuration_row_has_the_values_of_the_definitions(three):
     run(three)
     row = study.rows(three / "middle/config_analysis.csv")[0]
     scores = np.array(MIDDLE)
@@ -75,7 +75,7 @@ def test_configuration_row_holds_the_values_of_the_definitions(three):
     assert (float(row["ci_low"]), float(row["ci_high"])) == pytest.approx(ci)
 
 
-def test_pair_row_holds_the_paired_t_test(three):
+def test_pair_row_has_the_values_of_the_paired_t_test(three):
     run(three)
     row = study.rows(three / "model_comparison.csv")[0]
     assert (row["a"], row["b"], row["n_problems"]) == ("middle", "strong", "40")
@@ -110,7 +110,7 @@ def test_verdicts_say_which_is_better_and_for_what(three):
 
 
 def test_the_two_verdicts_can_differ(tmp_path):
-    """a is ahead on 21 problems and behind on 19, every seed alike: certain on these, open on others."""
+    """a is ahead on 24 problems and behind on 16 in every seed: certain on these problems, open for new ones."""
     study.write(tmp_path, "a", *study.seeds("amc23", *[[1] * 24 + [0] * 16] * 10))
     study.write(tmp_path, "b", *study.seeds("amc23", *[[0] * 24 + [1] * 16] * 10))
     run(tmp_path)
@@ -136,7 +136,7 @@ def test_analysis_json_holds_both_tables_and_the_configuration(three):
     assert len(value["seed_analysis"]["aime24"]["temp0.6-topp0.95-max1000-00000000"]["verified_match"]) == 3
 
 
-def test_comparison_json_is_json_and_names_what_it_shows(three):
+def test_comparison_json_is_valid_and_names_the_primary_metric(three):
     run(three)
     value = study.loaded(three / "comparison_results.json")
     assert value["tasks"]["aime24"] == {"primary_metric": "verified_match", "models": ["middle", "strong", "weak"]}
@@ -150,7 +150,7 @@ def test_two_calls_write_the_same_files(three):
     assert {path: path.read_bytes() for path in three.rglob("*.*")} == first
 
 
-def test_another_model_changes_no_interval_of_this_one(three):
+def test_adding_a_model_does_not_change_the_intervals_of_others(three):
     run(three)
     before = (three / "weak/config_analysis.csv").read_bytes()
     study.write(three, "fourth", *study.seeds("aime24", *MIDDLE))
@@ -158,7 +158,7 @@ def test_another_model_changes_no_interval_of_this_one(three):
     assert (three / "weak/config_analysis.csv").read_bytes() == before
 
 
-def test_one_file_alone_is_described_where_asked(three, tmp_path, capsys):
+def test_a_single_file_is_analysed_into_the_given_path(three, tmp_path, capsys):
     out = tmp_path / "elsewhere" / "out.json"
     code = main(["--results-path", str(three / "weak/all_experiments_results.json"), "--output-path", str(out)])
     assert code == 0 and study.loaded(out)["model"] == "weak"
@@ -174,16 +174,16 @@ def test_one_file_alone_is_described_where_asked(three, tmp_path, capsys):
 def test_requirement_exits_3_if_not_significantly_better(three, candidate, code, capsys):
     given = ["--require-better-than", "middle", "--task", "aime24", "--model", candidate]
     assert run(three, *given) == code
-    words = "is better than middle" if code == 0 else "is not significantly better than middle"
+    words = "is significantly better than middle" if code == 0 else "is not significantly better than middle"
     assert f"aime24: {candidate} {words}" in capsys.readouterr().out
 
 
-def test_requirement_without_candidates_asks_all_others(three):
+def test_requirement_without_candidates_applies_to_all_others(three):
     assert run(three, "--require-better-than", "weak", "--task", "aime24") == 0
     assert run(three, "--require-better-than", "middle", "--task", "aime24") == 3
 
 
-def test_requirement_can_ask_about_these_very_problems(tmp_path):
+def test_requirement_can_be_about_the_problems_of_the_benchmark_only(tmp_path):
     study.write(tmp_path, "a", *study.seeds("amc23", *[[1] * 24 + [0] * 16] * 10))
     study.write(tmp_path, "b", *study.seeds("amc23", *[[0] * 24 + [1] * 16] * 10))
     given = ["--require-better-than", "b", "--task", "amc23"]
@@ -191,14 +191,14 @@ def test_requirement_can_ask_about_these_very_problems(tmp_path):
     assert run(tmp_path, *given, "--on", "these-problems") == 0
 
 
-def test_requirement_does_not_hold_where_nothing_can_be_compared(tmp_path, capsys):
+def test_requirement_is_not_met_if_nothing_can_be_compared(tmp_path, capsys):
     study.write(tmp_path, "base", *study.seeds("aime24", *MIDDLE))
     study.write(tmp_path, "new", *study.seeds("aime24", *STRONG, status="incomplete"))
     assert run(tmp_path, "--require-better-than", "base", "--task", "aime24") == 3
     assert "new cannot be compared with base" in capsys.readouterr().out
 
 
-def test_requirement_with_only_the_baseline_does_not_hold(tmp_path, capsys):
+def test_requirement_is_not_met_with_only_the_baseline(tmp_path, capsys):
     study.write(tmp_path, "base", *study.seeds("aime24", *MIDDLE))
     assert run(tmp_path, "--require-better-than", "base", "--task", "aime24") == 3
     assert "no model to compare with base" in capsys.readouterr().out
@@ -227,13 +227,13 @@ def test_a_mistake_in_the_arguments_is_one_line_and_exit_2(three, arguments, wor
     assert not (three / "model_comparison.csv").exists() and not (three / "weak/analysis_results.json").exists()
 
 
-def test_nothing_given_is_exit_2(capsys):
+def test_no_arguments_is_exit_2(capsys):
     assert main([]) == 2
     assert "give either OUTPUT_DIR or --results-path" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("make", "words"), [(None, "no folder"), ("empty", "run analyze_results.py")])
-def test_a_folder_with_nothing_to_read_is_exit_2_and_says_what_to_do(tmp_path, make, words, capsys):
+def test_a_folder_without_results_is_exit_2_and_says_what_to_do(tmp_path, make, words, capsys):
     folder = tmp_path / "there"
     if make:
         folder.mkdir()
@@ -248,15 +248,15 @@ def test_one_models_folder_is_recognised(three, capsys):
 
 BROKEN = {
     "cut": ('{"schema_version": 1, "model"', "Expecting ':' delimiter"),
-    "foreign": ("[1, 2]", "not a results file of the first pass"),
-    "newer": (json.dumps({"schema_version": 9, "model": "m", "experiments": {}}), "schema_version 9"),
+    "foreign": ("[1, 2]", "not a results file of analyze_results.py"),
+    "newer": (json.dumps({"schema_version": 9, "model": "m", "experiments": {}}), "schema_version is 9, not 1"),
     "binary": ("\udcff", "can't decode"),
     "deep": ("[" * 100_000, "recursion"),
 }
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_bad_file_is_named_with_its_reason_the_rest_is_done_and_the_code_is_1(three, kind, capsys):
+def test_a_bad_file_is_reported_with_its_reason_and_the_rest_is_done(three, kind, capsys):
     text, reason = BROKEN[kind]
     (three / "broken").mkdir()
     (three / "broken/all_experiments_results.json").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -270,13 +270,13 @@ def test_a_bad_file_is_named_with_its_reason_the_rest_is_done_and_the_code_is_1(
     ("change", "reason"),
     [
         ({"samples": {"problem": ["a"], "scores": {}}}, "no samples with scores"),
-        ({"samples": {"problem": ["a"], "scores": {"m": [1, 0]}}}, "beside 1 problems"),
-        ({"samples": {"scores": {"m": [1]}}}, "no 'problem' in it"),
+        ({"samples": {"problem": ["a"], "scores": {"m": [1, 0]}}}, "but there are 1 problems"),
+        ({"samples": {"scores": {"m": [1]}}}, "the key 'problem' is missing"),
         ({"samples": {"problem": ["a"], "scores": {"m": ["x"]}}}, "could not convert"),
         ({"samples": None}, "object"),
     ],
 )
-def test_a_bad_experiment_is_named_and_the_rest_of_its_file_used(three, change, reason, capsys):
+def test_a_bad_experiment_is_reported_and_the_rest_of_its_file_used(three, change, reason, capsys):
     study.write(three, "weak", *study.seeds("aime24", *WEAK), study.experiment("amc23", 0, [1]) | change)
     assert run(three) == 1
     error = capsys.readouterr().err
@@ -295,7 +295,7 @@ def test_two_folders_with_one_model_name_are_never_merged(three, capsys):
     path = study.write(three, "strong2", *study.seeds("aime24", *WEAK))
     path.write_text(path.read_text().replace('"strong2"', '"strong"'))
     assert run(three) == 1
-    assert "holds the model 'strong' as strong does" in capsys.readouterr().err
+    assert "same model 'strong' as in strong; rename one" in capsys.readouterr().err
 
 
 def test_help_answers_fast_and_documents_the_exit_codes():
@@ -306,10 +306,10 @@ def test_help_answers_fast_and_documents_the_exit_codes():
     assert "numpy" not in done.stderr and "rich" not in done.stderr
 
 
-def test_where_every_file_is_bad_each_is_named_and_nothing_written(tmp_path, capsys):
+def test_if_every_file_is_bad_each_is_reported_and_nothing_written(tmp_path, capsys):
     (tmp_path / "m").mkdir()
     (tmp_path / "m/all_experiments_results.json").write_text("{")
     assert run(tmp_path, "--baseline", "m") == 1
     error = capsys.readouterr().err
-    assert "left out m/all_experiments_results.json" in error and "nothing in" in error
+    assert "left out m/all_experiments_results.json" in error and "none of the results can be used" in error
     assert [path.name for path in tmp_path.iterdir()] == ["m"]

@@ -1,4 +1,4 @@
-"""Whatever a study looks like, the summary is whole: no crash, no warning, valid JSON, values within their bounds."""
+"""Random studies are summarised without a crash or warning; JSON is valid and values are within their bounds."""
 
 import math
 import tempfile
@@ -17,7 +17,7 @@ SCORE = st.sampled_from([0, 1, 0, 1, 0, 1, None, 0.5])
 
 @st.composite
 def runs(draw):
-    """Experiments of one model: some of the seeds, some of the problems, odd statuses and lengths."""
+    """Experiments of one model with some of the seeds and problems, and any statuses and lengths."""
     found = []
     for task in draw(st.sets(st.sampled_from(["s", "t"]), min_size=1)):
         for seed in draw(st.sets(st.integers(0, 4), min_size=1, max_size=4)):
@@ -52,7 +52,7 @@ def test_any_study_is_summarised(models):
 
 
 def _check(row):
-    """Numbers are finite, rates lie in [0, 1], intervals hold their centre, a missing verdict has its reason."""
+    """Assert that numbers are finite, rates in [0, 1], intervals contain the mean, and missing verdicts explained."""
     values = {}
     for name, text in row.items():
         try:

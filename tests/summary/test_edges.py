@@ -1,4 +1,4 @@
-"""Honest edges: what is unknown is an empty cell with a reason, and nothing warns or divides by zero."""
+"""Edge cases: an unknown value is an empty cell with a reason, and nothing warns or divides by zero."""
 
 import json
 
@@ -29,7 +29,7 @@ def test_one_seed_has_no_seed_noise_but_a_wilson_interval(tmp_path, capsys):
     row = config(tmp_path)
     assert empty(row, "std_accuracy", "sem_accuracy", "seed_ci_low", "seed_ci_high", "variance_within_problems")
     assert float(row["wilson_low"]) < float(row["mean_accuracy"]) < float(row["wilson_high"])
-    assert "one seed: its noise is unknown" in row["notes"]
+    assert "one seed: the noise between seeds is unknown" in row["notes"]
     assert "1 seed, few for 30 problems (10 are usual)" in capsys.readouterr().out
 
 
@@ -38,10 +38,10 @@ def test_one_problem_has_no_problem_noise(tmp_path):
     assert run(tmp_path) == 0
     row = config(tmp_path)
     assert empty(row, "clustered_stderr", "ci_low", "ci_high") and row["std_accuracy"] != ""
-    assert "one problem: nothing is known of others" in row["notes"]
+    assert "one problem: the noise between problems is unknown" in row["notes"]
 
 
-def test_one_problem_and_one_seed_is_a_mean_and_no_more(tmp_path):
+def test_one_problem_and_one_seed_give_only_a_mean(tmp_path):
     for name, score in (("m", 1), ("n", 0)):
         study.write(tmp_path, name, *study.seeds("t", [score]))
     assert run(tmp_path) == 0
@@ -54,7 +54,7 @@ def test_one_problem_and_one_seed_is_a_mean_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize("score", [0, 1])
-def test_all_right_or_all_wrong_has_zero_spread_and_an_interval_that_keeps_a_width(tmp_path, score):
+def test_all_right_or_all_wrong_has_no_spread_but_a_wilson_interval(tmp_path, score):
     study.write(tmp_path, "m", *study.seeds("t", *[[score] * 20] * 3))
     assert run(tmp_path) == 0
     row = config(tmp_path)
@@ -62,14 +62,14 @@ def test_all_right_or_all_wrong_has_zero_spread_and_an_interval_that_keeps_a_wid
     assert float(row["wilson_high"]) - float(row["wilson_low"]) == pytest.approx(0.161, abs=0.001)
 
 
-def test_right_answers_have_no_length_where_all_are_wrong(tmp_path):
+def test_the_length_of_right_answers_is_empty_if_all_are_wrong(tmp_path):
     study.write(tmp_path, "m", *study.seeds("t", [0, 0]))
     run(tmp_path)
     row = config(tmp_path)
     assert row["mean_output_tokens_correct"] == "" and row["mean_output_tokens_wrong"] == "100"
 
 
-def test_all_right_against_all_wrong_is_a_claim_only_with_enough_problems(tmp_path):
+def test_all_right_against_all_wrong_is_significant_only_with_enough_problems(tmp_path):
     for n, verdict in ((3, "not distinguishable"), (12, "a better")):
         study.write(tmp_path, "a", *study.seeds("t", *[[1] * n] * 2))
         study.write(tmp_path, "b", *study.seeds("t", *[[0] * n] * 2))
@@ -79,7 +79,7 @@ def test_all_right_against_all_wrong_is_a_claim_only_with_enough_problems(tmp_pa
         assert float(row["p_value"]) == 0.5 ** (n - 1)
 
 
-def test_temperature_zero_with_equal_seeds_has_no_seed_noise_and_tells_identical_models_alike(tmp_path):
+def test_equal_seeds_at_temperature_zero_have_no_noise_and_identical_models_do_not_differ(tmp_path):
     for name in "ab":
         study.write(tmp_path, name, *study.seeds("t", COIN[0], COIN[0], configuration={"temperature": 0.0}))
     assert run(tmp_path) == 0
@@ -92,7 +92,7 @@ def test_temperature_zero_with_equal_seeds_has_no_seed_noise_and_tells_identical
     )
 
 
-def test_a_ragged_set_is_reported_and_never_padded(tmp_path, capsys):
+def test_seeds_with_different_problems_are_reported_and_never_padded(tmp_path, capsys):
     runs = [study.experiment("t", 0, COIN[0]), study.experiment("t", 1, COIN[1][:20])]
     study.write(tmp_path, "m", *runs)
     assert run(tmp_path) == 0
@@ -105,7 +105,7 @@ def test_a_ragged_set_is_reported_and_never_padded(tmp_path, capsys):
     assert "its seeds asked different problems: 20 to 30 of 30" in capsys.readouterr().out
 
 
-def test_a_missing_seed_is_named(tmp_path, capsys):
+def test_a_missing_seed_is_reported(tmp_path, capsys):
     study.write(tmp_path, "m", *(study.experiment("t", seed, COIN[0]) for seed in (0, 1, 3)))
     run(tmp_path)
     assert "seeds missing: 2" in capsys.readouterr().out
@@ -117,13 +117,13 @@ def test_a_missing_completion_is_a_missing_cell(tmp_path):
     assert float(config(tmp_path)["mean_accuracy"]) == pytest.approx(3 / 5)
 
 
-def test_unknown_seed_numbers_are_kept_and_empty(tmp_path):
+def test_a_run_with_an_unknown_seed_is_kept_with_an_empty_cell(tmp_path):
     study.write(tmp_path, "m", study.experiment("t", None, COIN[0]))
     assert run(tmp_path) == 0
     assert study.rows(tmp_path / "m/seed_analysis.csv")[0]["seed"] == ""
 
 
-def test_a_second_run_of_a_seed_is_named_and_not_averaged_in(tmp_path, capsys):
+def test_a_second_run_of_a_seed_is_reported_and_left_out(tmp_path, capsys):
     first, second = study.experiment("t", 0, [1, 1]), study.experiment("t", 0, [0, 0])
     path = study.write(tmp_path, "m", first)
     value = json.loads(path.read_text())
@@ -131,10 +131,11 @@ def test_a_second_run_of_a_seed_is_named_and_not_averaged_in(tmp_path, capsys):
     path.write_text(json.dumps(value))
     assert run(tmp_path) == 1
     assert config(tmp_path)["mean_accuracy"] == "1"
-    assert "m/all_experiments_results.json: again: a second run" in capsys.readouterr().err
+    reason = "again: same task, configuration and seed as "
+    assert f"left out m/all_experiments_results.json: {reason}" in capsys.readouterr().err
 
 
-def test_unfinished_and_incomplete_seeds_are_left_out_marked_and_still_listed(tmp_path, capsys):
+def test_unfinished_and_incomplete_seeds_are_left_out_of_means_but_listed(tmp_path, capsys):
     study.write(
         tmp_path, "m",
         study.experiment("t", 0, [0] * 10),
@@ -154,7 +155,7 @@ def test_unfinished_and_incomplete_seeds_are_left_out_marked_and_still_listed(tm
     assert "provisional" in capsys.readouterr().out
 
 
-def test_whole_seeds_of_a_run_that_goes_on_count_and_are_marked(tmp_path):
+def test_finished_seeds_of_a_running_sweep_count_and_are_marked_provisional(tmp_path):
     runs = study.seeds("t", *COIN[:2], provisional=True)
     study.write(tmp_path, "m", *runs, unfinished=[{"experiment": "t_seed2", "path": "x", "completions": 3}])
     study.write(tmp_path, "n", *study.seeds("t", *COIN[2:]))
@@ -163,13 +164,13 @@ def test_whole_seeds_of_a_run_that_goes_on_count_and_are_marked(tmp_path):
     assert study.rows(tmp_path / "model_comparison.csv")[0]["provisional"] == "true"
 
 
-def test_a_model_without_any_whole_seed_has_empty_values_and_is_not_compared(tmp_path, capsys):
+def test_a_model_without_a_finished_seed_has_empty_values_and_is_not_compared(tmp_path, capsys):
     study.write(tmp_path, "m", study.experiment("t", 0, [1, 1], status="incomplete"))
     study.write(tmp_path, "n", *study.seeds("t", [1, 0]))
     assert run(tmp_path) == 0
     row = config(tmp_path)
     assert row["n_seeds"] == "0" and empty(row, "mean_accuracy", "clustered_stderr", "wilson_low", "mean_output_tokens")
-    assert "no whole seed yet" in row["notes"]
+    assert "no finished seed yet" in row["notes"]
     assert study.rows(tmp_path / "model_comparison.csv") == []
 
 
@@ -181,15 +182,15 @@ def test_a_single_model_has_no_comparisons_and_no_best(tmp_path, capsys):
     assert study.loaded(tmp_path / "comparison_results.json")["comparisons"] == []
 
 
-def test_sets_without_a_shared_problem_are_not_compared_and_it_is_said(tmp_path, capsys):
+def test_sets_without_a_shared_problem_are_reported_as_not_compared(tmp_path, capsys):
     study.write(tmp_path, "a", *study.seeds("t", [1, 0], problems=["p", "q"]))
     study.write(tmp_path, "b", *study.seeds("t", [1, 0], problems=["r", "s"]))
     assert run(tmp_path) == 0
     assert study.loaded(tmp_path / "comparison_results.json")["not_compared"][0]["reason"] == "no shared problem"
-    assert "not compared on t, no shared problem: a and b" in capsys.readouterr().out
+    assert "not compared on t: a and b share no problem" in capsys.readouterr().out
 
 
-def test_partly_shared_sets_are_compared_on_what_they_share(tmp_path):
+def test_partly_shared_sets_are_compared_on_the_shared_problems(tmp_path):
     study.write(tmp_path, "a", *study.seeds("t", [1, 0, 1, 1], problems=list("pqrs")))
     study.write(tmp_path, "b", *study.seeds("t", [0, 0, 1, 0], problems=list("qrsx")))
     run(tmp_path)
@@ -198,7 +199,7 @@ def test_partly_shared_sets_are_compared_on_what_they_share(tmp_path):
     assert float(row["difference"]) == pytest.approx(1 / 3)
 
 
-def test_a_problem_that_occurs_twice_is_two_problems(tmp_path):
+def test_a_repeated_problem_counts_as_two_problems(tmp_path):
     study.write(tmp_path, "m", *study.seeds("t", [1, 0], problems=["p", "p"]))
     run(tmp_path)
     assert config(tmp_path)["n_problems"] == "2"
@@ -221,17 +222,17 @@ def test_scores_between_0_and_1_have_means_but_no_pass_at_k(tmp_path):
     assert "scores between 0 and 1" in row["notes"] and row["ci_low"] != ""
 
 
-def test_majority_votes_by_answer_class_and_every_right_completion_votes_right(tmp_path):
+def test_majority_votes_are_by_answer_class_and_all_right_completions_vote_together(tmp_path):
     answers = (["1/2"], ["0.5"], ["3"], ["3"], [None])
     runs = [study.experiment("t", i, [int(i < 2)], answers=list(a)) for i, a in enumerate(answers)]
     study.write(tmp_path, "m", *runs)
     run(tmp_path)
     row = config(tmp_path)
-    assert float(row["maj@5"]) == 0.5  # two for the right answer, two for 3, and silence never wins
+    assert float(row["maj@5"]) == 0.5  # two votes for the right answer, two for 3; no answer is no vote
     assert float(row["maj@1"]) == pytest.approx(0.4)
 
 
-def test_majority_falls_back_to_extracted_strings_and_is_empty_without_any(tmp_path):
+def test_majority_falls_back_to_extracted_strings_and_is_empty_without_them(tmp_path):
     runs = study.seeds("t", [1], [0])
     for one in runs:
         samples = one["samples"]
@@ -243,27 +244,27 @@ def test_majority_falls_back_to_extracted_strings_and_is_empty_without_any(tmp_p
     assert first["maj@2"] == "0.5" and second["maj@2"] == "" and "answers not recorded" in second["notes"]
 
 
-def test_truncation_and_silence_above_5_percent_are_said(tmp_path, capsys):
+def test_truncation_and_no_answer_above_5_percent_are_reported(tmp_path, capsys):
     runs = study.seeds(
         "t", [0] * 10 + [1] * 10, answers=[None] * 2 + ["7"] * 8 + ["42"] * 10, truncated=[True] * 3 + [False] * 17
     )
     study.write(tmp_path, "m", *runs)
     run(tmp_path)
     out = capsys.readouterr().out
-    assert "15 % truncated" in out and "10 % without an answer" in out
+    assert "15% truncated" in out and "10% no answer" in out
     row = config(tmp_path)
     assert (row["truncated_rate"], row["no_answer_rate"]) == ("0.15", "0.1")
     assert float(row["accuracy_untruncated"]) == pytest.approx(10 / 17)
 
 
-def test_truncation_that_is_unknown_is_empty_not_zero(tmp_path):
+def test_unknown_truncation_is_empty_not_zero(tmp_path):
     runs = study.seeds("t", [1, 0], tokens=[None, None], truncated=[None, None], grading_status=[None, None])
     study.write(tmp_path, "m", *runs)
     run(tmp_path)
     assert empty(config(tmp_path), "truncated_rate", "mean_output_tokens", "median_output_tokens", "p95_output_tokens")
 
 
-def test_configurations_of_one_model_are_kept_apart_and_told_apart_in_words(tmp_path):
+def test_configurations_of_one_model_are_labelled_by_their_difference(tmp_path):
     thinking = {"chat_template_kwargs": {"enable_thinking": True}}
     study.write(tmp_path, "m", *study.seeds("t", *COIN[:2], config_id="a"),
                 *study.seeds("t", *COIN[2:], config_id="b", configuration=thinking))  # fmt: skip
@@ -272,10 +273,10 @@ def test_configurations_of_one_model_are_kept_apart_and_told_apart_in_words(tmp_
     assert words == ["enable_thinking=unset"] * 2 + ["enable_thinking=true"] * 2
     row = study.rows(tmp_path / "model_comparison.csv")[0]
     assert (row["a"], row["b"]) == ("m (enable_thinking=true)", "m (enable_thinking=unset)")
-    assert "conditions differ: enable_thinking true against unset" in row["notes"]
+    assert "conditions differ: enable_thinking true vs unset" in row["notes"]
 
 
-def test_a_model_with_two_configurations_is_no_baseline_by_its_name_alone(tmp_path, capsys):
+def test_the_name_of_a_model_with_two_configurations_is_ambiguous_as_a_baseline(tmp_path, capsys):
     study.write(tmp_path, "m", *study.seeds("t", *COIN[:2], config_id="a"),
                 *study.seeds("t", *COIN[2:], config_id="b", configuration={"temperature": 1.0}))  # fmt: skip
     assert run(tmp_path, "--baseline", "m") == 2
@@ -287,7 +288,7 @@ def test_a_model_with_two_configurations_is_no_baseline_by_its_name_alone(tmp_pa
     assert study.rows(tmp_path / "model_comparison.csv")[0]["b"] == "m (temperature=1)"
 
 
-def test_mixed_circumstances_are_flagged_and_no_obstacle(tmp_path, capsys):
+def test_mixed_circumstances_are_reported_and_averaged_all_the_same(tmp_path, capsys):
     runs = study.seeds("t", *COIN[:2])
     runs[1]["circumstances"] = {"gpu_names": ["B"], "vllm_version": "0.32.0"}
     runs[1]["configuration"]["max_num_seqs"] = 7
@@ -298,7 +299,7 @@ def test_mixed_circumstances_are_flagged_and_no_obstacle(tmp_path, capsys):
     assert config(tmp_path)["n_seeds"] == "2"
 
 
-def test_a_model_scored_by_another_metric_is_shown_by_its_own_and_named(tmp_path, capsys):
+def test_a_model_without_the_primary_metric_is_shown_with_its_own_and_noted(tmp_path, capsys):
     study.write(tmp_path, "a", *study.seeds("t", *COIN[:2]))
     study.write(tmp_path, "b", *study.seeds("t", *COIN[:2]))
     study.write(
@@ -310,7 +311,7 @@ def test_a_model_scored_by_another_metric_is_shown_by_its_own_and_named(tmp_path
     assert ("extractive_match", "a", "old") in pairs and ("verified_match", "a", "old") not in pairs
 
 
-def test_tasks_weigh_the_same_in_the_average_over_them(tmp_path):
+def test_tasks_have_the_same_weight_in_the_macro_average(tmp_path):
     for name, big in (("a", 1), ("b", 0)):
         study.write(tmp_path, name, *study.seeds("large", *[[big] * 60] * 2), *study.seeds("small", *COIN[:2]))
     run(tmp_path)
@@ -320,7 +321,7 @@ def test_tasks_weigh_the_same_in_the_average_over_them(tmp_path):
     assert value["overall_comparisons"][0]["difference"] == pytest.approx(0.5)
 
 
-def test_hostile_names_reach_neither_the_terminal_nor_latex_raw(tmp_path, capsys):
+def test_hostile_names_are_escaped_on_the_terminal_and_in_latex(tmp_path, capsys):
     study.write(tmp_path, "evil\x1b[31m_{$&%", *study.seeds("t", *COIN[:2]))
     study.write(tmp_path, "[red]x[/red]", *study.seeds("t", *COIN[2:]))
     assert run(tmp_path) == 0
@@ -330,7 +331,7 @@ def test_hostile_names_reach_neither_the_terminal_nor_latex_raw(tmp_path, capsys
     assert r"evil\textbackslash{}x1b[31m\_\{\$\&\%" in latex and "\x1b" not in latex
 
 
-def test_configurations_that_differ_in_nothing_on_record_are_told_apart_by_their_ids(tmp_path):
+def test_configurations_without_a_recorded_difference_are_labelled_by_their_ids(tmp_path):
     study.write(tmp_path, "m", *study.seeds("s", *COIN[:2], config_id="x"), *study.seeds("s", *COIN[2:], config_id="y"),
                 *study.seeds("t", *COIN[:2], config_id="x"))  # fmt: skip
     assert run(tmp_path) == 0
@@ -339,7 +340,7 @@ def test_configurations_that_differ_in_nothing_on_record_are_told_apart_by_their
     assert [one["tasks"] for one in study.loaded(tmp_path / "comparison_results.json")["overall"]] == [["s", "t"]]
 
 
-def test_a_setting_asked_on_several_tasks_is_averaged_with_itself(tmp_path):
+def test_averages_over_tasks_are_taken_within_each_setting(tmp_path):
     for name in "mn":
         hot = {"config_id": "hot", "configuration": {"temperature": 1.0, "data_hash": name}}
         study.write(tmp_path, name, *study.seeds("s", *COIN[:2]), *study.seeds("t", *COIN[:2]),
@@ -350,13 +351,13 @@ def test_a_setting_asked_on_several_tasks_is_averaged_with_itself(tmp_path):
     assert len(found["overall"]) == 4 and len(found["overall_comparisons"]) == 6
 
 
-def test_conditions_and_problem_sets_that_differ_between_models_are_said_once_a_task(tmp_path, capsys):
+def test_differing_conditions_and_problem_sets_are_reported_once_per_task(tmp_path, capsys):
     study.write(tmp_path, "a", *study.seeds("t", *COIN[:2]))
     study.write(tmp_path, "b", *study.seeds("t", *COIN[2:], configuration={"max_new_tokens": 500}))
     study.write(tmp_path, "c", *study.seeds("t", COIN[0][:20], COIN[1][:20]))
     assert run(tmp_path) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "conditions differ: max_new_tokens is 1000, 500 on t" in out
-    assert "problem sets differ: 20 of 30 problems are in all of them on t" in out
+    assert "problem sets differ: only 20 of 30 problems were asked of all on t" in out
     warned = [one for one in study.loaded(tmp_path / "comparison_results.json")["warnings"] if one["model"] is None]
     assert len(warned) == 2

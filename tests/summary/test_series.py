@@ -1,4 +1,4 @@
-"""Checkpoints in the second pass: score by step, the best against the ends, its optimism, on screen and in files."""
+"""Checkpoint series in the second pass: scores by step, the best against first and last, its optimism, the outputs."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def rows(folder):
     return study.rows(folder / "series_analysis.csv")
 
 
-def test_rows_go_by_step_and_are_those_of_the_configurations(folder):
+def test_rows_are_ordered_by_step_and_equal_those_of_the_configurations(folder):
     assert [(row["series"], int(row["step"])) for row in rows(folder)] == [("run7", step) for step in STEPS]
     assert [row["best"] for row in rows(folder)] == ["false", "false", "true", "false"]
     for row in rows(folder):
@@ -39,7 +39,7 @@ def test_rows_go_by_step_and_are_those_of_the_configurations(folder):
     assert {row["series"] + row["step"] for row in study.rows(folder / "base" / "config_analysis.csv")} == {""}
 
 
-def test_p_values_are_paired_and_holm_is_over_all_comparisons_with_both_ends(folder):
+def test_p_values_are_corrected_over_all_comparisons_with_first_and_last(folder):
     x = {step: scores.mean(axis=0) for step, scores in SCORES.items()}
     pairs = [(step, 1000) for step in STEPS[:-1]] + [(step, 100) for step in STEPS[1:-1]]
     plain = [stats.ttest_rel(x[a], x[b]).pvalue for a, b in pairs]
@@ -52,7 +52,7 @@ def test_p_values_are_paired_and_holm_is_over_all_comparisons_with_both_ends(fol
     assert {row["comparisons"] for row in rows(folder)} == {"5"}
 
 
-def test_the_last_against_the_first_is_the_first_against_the_last_turned_round(folder):
+def test_last_against_first_is_first_against_last_reversed(folder):
     first, *_, last = rows(folder)
     for name, other in (("difference", "difference"), ("ci_low", "ci_high"), ("ci_high", "ci_low")):
         assert float(last[f"{name}_against_first"]) == pytest.approx(-float(first[f"{other}_against_last"]))
@@ -63,7 +63,7 @@ def test_the_last_against_the_first_is_the_first_against_the_last_turned_round(f
     assert first["difference_against_first"] == last["difference_against_last"] == ""
 
 
-def test_screen_tables_and_json_say_the_same_sentences(folder, capsys):
+def test_screen_tables_and_json_have_the_same_sentences(folder, capsys):
     main([str(folder), "--bootstrap", "200"])
     (line,) = study.loaded(folder / "comparison_results.json")["series"]
     said = " ".join(capsys.readouterr().out.split())
@@ -75,7 +75,7 @@ def test_screen_tables_and_json_say_the_same_sentences(folder, capsys):
     assert "Holm over a series' comparisons with its first and its last checkpoint (at most 5)" in said
 
 
-def test_the_best_of_equal_checkpoints_is_optimistic_and_distinguishable_from_none(tmp_path):
+def test_the_best_of_equal_checkpoints_is_optimistic_and_not_distinguishable(tmp_path):
     rng = np.random.default_rng(2)
     write_series(tmp_path, {step: (rng.random((2, 40)) < 0.5).astype(int) for step in range(1, 13)})
     assert main([str(tmp_path), "--bootstrap", "100"]) == 0
@@ -83,20 +83,20 @@ def test_the_best_of_equal_checkpoints_is_optimistic_and_distinguishable_from_no
     assert 0.02 < line["optimism"] < 0.15  # twelve means of 80 answers: their highest is 1.6 of 5.6 points too high
     answer, worth = line["sentences"]
     assert answer.count("not distinguishable from the") == 2 - (line["best"] in (1, 12))
-    assert "The best of 12 was chosen for its score" in worth and " points, which leaves " in worth
+    assert "The best of 12 was selected by its score" in worth and " points; corrected, it is " in worth
     best = next(row for row in rows(tmp_path) if row["best"] == "true")
     assert float(best["optimism"]) == pytest.approx(line["optimism"])
     assert sum(row["optimism"] != "" for row in rows(tmp_path)) == 1
 
 
-def test_a_best_that_no_other_comes_near_is_said_to_owe_little_to_chance(tmp_path):
+def test_a_best_checkpoint_far_above_the_others_is_hardly_optimistic(tmp_path):
     write_series(tmp_path, {1: np.ones((2, 40), int), 2: np.zeros((2, 40), int)})
     assert main([str(tmp_path), "--bootstrap", "100"]) == 0
     (line,) = study.loaded(tmp_path / "comparison_results.json")["series"]
     assert line["optimism"] == 0 and "here by less than 0.1 points" in line["sentences"][1]
 
 
-def test_settings_of_a_series_are_lines_of_their_own_and_two_series_never_mix(tmp_path):
+def test_each_setting_of_a_series_is_a_line_and_two_series_never_mix(tmp_path):
     for temperature, kind in ((0.6, "a"), (1.0, "b")):
         for step, runs in SCORES.items():
             configuration = {"weights": str(step), "temperature": temperature}
@@ -113,7 +113,7 @@ def test_settings_of_a_series_are_lines_of_their_own_and_two_series_never_mix(tm
     assert lines[2]["sentences"][0].startswith("run8 on aime24: one checkpoint so far, step 400, ")
 
 
-def test_a_checkpoint_written_over_in_place_is_never_averaged_into_the_line(tmp_path):
+def test_a_checkpoint_that_was_overwritten_is_never_averaged_into_the_line(tmp_path):
     write_series(tmp_path, SCORES)
     again = study.seeds("aime24", *SCORES[100].tolist(), configuration={"weights": "new"}, series="run7", step=400)
     old = study.loaded(tmp_path / "run7@400" / "all_experiments_results.json")["experiments"].values()
@@ -123,14 +123,14 @@ def test_a_checkpoint_written_over_in_place_is_never_averaged_into_the_line(tmp_
     assert [len(line["steps"]) for line in lines] == [4, 1]
 
 
-def test_without_checkpoints_nothing_is_written_of_series(tmp_path, capsys):
+def test_without_checkpoints_no_series_files_are_written(tmp_path, capsys):
     study.write(tmp_path, "base", *study.seeds("aime24", *SCORES[100].tolist()))
     assert main([str(tmp_path), "--bootstrap", "100"]) == 0
     assert not (tmp_path / "series_analysis.csv").exists() and not (tmp_path / "tables" / "series.md").exists()
     assert "Series:" not in capsys.readouterr().out
 
 
-def test_sixty_checkpoints_stay_short_on_the_screen_with_first_best_and_last(tmp_path, capsys):
+def test_the_screen_shows_at_most_13_of_60_checkpoints_with_first_best_and_last(tmp_path, capsys):
     rng = np.random.default_rng(1)
     skills = {step: (rng.random((2, 30)) < 0.3 + 0.5 * (step == 37)).astype(int) for step in range(1, 61)}
     write_series(tmp_path, skills)

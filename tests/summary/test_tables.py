@@ -1,4 +1,4 @@
-"""The screen at 80 columns and in a pipe, Markdown and LaTeX tables, published references, large studies."""
+"""The printed summary at 80 columns and in a pipe, Markdown and LaTeX tables, published references, large studies."""
 
 import io
 import re
@@ -14,8 +14,9 @@ from rich.text import Text
 from analyze_summary import main
 from benchmarks import make_tree
 from evalsuite.summary import screen
-from evalsuite.summary.entries import Options
-from evalsuite.summary.gather import summarise
+from evalsuite.summary.config_results import Options
+from evalsuite.summary.summarise import summarise
+from evalsuite.summary.verdicts import what_would_settle
 from tests.support import study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_in_a_pipe_the_screen_is_plain_and_at_most_80_columns(folder, capsys, monkeypatch):
+def test_in_a_pipe_the_summary_is_plain_text_of_at_most_80_columns(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     run(folder)
     out = capsys.readouterr().out
@@ -60,7 +61,7 @@ def test_in_a_pipe_the_screen_is_plain_and_at_most_80_columns(folder, capsys, mo
     assert "\x1b" not in out and max(map(len, body.splitlines())) <= 80
 
 
-def test_on_a_terminal_it_has_colours_and_stays_within_its_width(folder, monkeypatch):
+def test_on_a_terminal_it_has_colours_and_fits_the_width(folder, monkeypatch):
     for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -72,7 +73,7 @@ def test_on_a_terminal_it_has_colours_and_stays_within_its_width(folder, monkeyp
         assert "\x1b[" in stream.getvalue() and max(lines) <= limit
 
 
-def test_a_long_name_is_folded_never_cut(folder, capsys):
+def test_a_long_name_is_wrapped_and_never_shortened(folder, capsys):
     run(folder)
     out = capsys.readouterr().out
     table = out[: out.index("verified_match in percent")]
@@ -80,7 +81,7 @@ def test_a_long_name_is_folded_never_cut(folder, capsys):
     assert "with-a-very" in table.replace("\n", "") or "very-long" in table
 
 
-def test_the_table_shows_mean_both_error_bars_and_the_warning(folder, capsys):
+def test_the_table_shows_the_mean_both_error_bars_and_warnings(folder, capsys):
     run(folder)
     out = capsys.readouterr().out
     row = study.rows(folder / "close/config_analysis.csv")[0]
@@ -92,7 +93,7 @@ def test_the_table_shows_mean_both_error_bars_and_the_warning(folder, capsys):
         f"[{low:.1f}, {high:.1f}]",
     )
     assert all(part in line for part in shown)
-    assert "25 % truncated" in out and "verified_match in percent" in " ".join(out.split())
+    assert "25% truncated" in out and "verified_match in percent" in " ".join(out.split())
 
 
 def test_models_are_listed_by_name_not_by_score(tmp_path, capsys):
@@ -102,21 +103,29 @@ def test_models_are_listed_by_name_not_by_score(tmp_path, capsys):
     assert re.findall(r"^  (run@\d+) ", capsys.readouterr().out, re.M) == ["run@50", "run@400", "run@1000"]
 
 
-def test_the_best_and_all_not_distinguishable_from_it_are_marked(folder, capsys):
+def test_the_best_and_those_tied_with_it_are_marked_and_explained(folder, capsys):
     run(folder)
-    lines = capsys.readouterr().out.splitlines()
-    close, weak = (next(line for line in lines if line.startswith(f"  {name}")) for name in ("close", "weak"))
-    assert "best" in close and "below" in weak
+    out = capsys.readouterr().out
+    close, weak = (next(one for one in out.splitlines() if one.startswith(f"  {name}")) for name in ("close", "weak"))
+    assert ("best" in close or "tied" in close) and "below" in weak
+    assert "Tied: not significantly different from the best." in " ".join(out.split())
 
 
-def test_comparisons_that_hold_come_before_those_that_do_not_with_what_would_settle_them(folder, capsys):
+def test_significant_differences_come_first_and_others_say_what_would_settle_them(folder, capsys):
     run(folder)
     out = " ".join(capsys.readouterr().out.split())
-    holds, does_not = out.index("Differences that hold on problems like these"), out.index("Not distinguishable")
-    assert holds < out.index("aime24: close above weak by") < does_not
+    significant = out.index("Significant, also for new problems of this kind")
+    others = out.index("Not significantly different")
+    assert significant < out.index("aime24: close above weak by") < others
     assert re.search(
-        r"aime24: close and .*?; detectable here: \d+\.\d; settled by (no number of seeds|\d+ seeds)", out[does_not:]
+        r"aime24: close and .*?; detectable difference: \d+\.\d; (more seeds will not help|about \d+ seeds, or)",
+        out[others:],
     )
+
+
+def test_a_difference_lost_to_the_correction_says_so():
+    row = {"seeds_to_settle": "7", "problems_to_settle": "21", "a_n_seeds": 10, "b_n_seeds": 10, "comparisons": 66}
+    assert what_would_settle(row) == "significant on its own, but not after correction for 66 comparisons"
 
 
 def test_markdown_and_latex_hold_the_same_cells_and_footnotes(folder):
@@ -128,7 +137,7 @@ def test_markdown_and_latex_hold_the_same_cells_and_footnotes(folder):
         c.replace("±", r"$\pm$") for c in cells
     ]
     assert "temperature 0.6, top-p 0.95, at most 1000 new tokens, bfloat16, vLLM 0.32.0; 3 seeds." in markdown
-    assert r"More than 5 \% of the answers were truncated." in latex and "math\\_500" in latex
+    assert r"More than 5\% are truncated." in latex and "math\\_500" in latex
 
 
 def test_latex_environments_braces_and_columns_are_balanced(folder):
@@ -153,7 +162,7 @@ def test_latex_compiles(folder, tmp_path):
     subprocess.run(["pdflatex", "-halt-on-error", "all.tex"], cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_the_example_references_are_read_as_they_stand(folder, capsys):
+def test_the_example_references_are_read_unchanged(folder, capsys):
     shutil.copy(ROOT / "docs/references.example.csv", folder / "references.csv")
     assert run(folder) == 0
     out = capsys.readouterr().out
@@ -163,7 +172,7 @@ def test_the_example_references_are_read_as_they_stand(folder, capsys):
     assert len(study.loaded(folder / "comparison_results.json")["references"]) == 6
 
 
-def test_a_reference_takes_part_in_no_comparison(folder):
+def test_references_are_never_compared(folder):
     run(folder)
     before = (folder / "model_comparison.csv").read_bytes()
     shutil.copy(ROOT / "docs/references.example.csv", folder / "references.csv")
@@ -174,14 +183,14 @@ def test_a_reference_takes_part_in_no_comparison(folder):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("m,aime24,28.7,4.8,10,s,t", "mean is 28.7, not a fraction in [0, 1]; write 28.7 % as 0.287"),
+        ("m,aime24,28.7,4.8,10,s,t", "mean is 28.7, not a fraction in [0, 1]; write 28.7% as 0.287"),
         ("m,aime24,much,0.1,10,s,t", "mean is 'much', not a number"),
         ("m,aime24,0.2,0.1,ten,s,t", "seeds is 'ten', not a whole number"),
-        (",aime24,0.2,0.1,10,s,t", "no model or no task"),
+        (",aime24,0.2,0.1,10,s,t", "model or task is empty"),
         ("m,aime24", "mean is '', not a number"),
     ],
 )
-def test_a_wrong_reference_is_named_by_its_line_and_the_rest_is_done(folder, line, reason, capsys):
+def test_a_bad_reference_is_reported_with_its_line_and_the_rest_is_used(folder, line, reason, capsys):
     head = "model,task,mean,standard_deviation,seeds,source,settings"
     (folder / "references.csv").write_text(f"{head}\n{line}\ngood,aime24,0.5,,,,\n")
     assert run(folder) == 1
@@ -189,13 +198,13 @@ def test_a_wrong_reference_is_named_by_its_line_and_the_rest_is_done(folder, lin
     assert f"left out references.csv line 2: {reason}" in captured.err and "good" in captured.out
 
 
-def test_references_without_their_columns_are_named(folder, capsys):
+def test_references_with_missing_columns_are_reported(folder, capsys):
     (folder / "references.csv").write_text("name,score\nx,1\n")
     assert run(folder) == 1
     assert "left out references.csv: no column model, task, mean" in capsys.readouterr().err
 
 
-def test_a_large_study_shows_one_row_a_model_with_marks(tmp_path, capsys):
+def test_a_large_study_is_shown_with_one_row_per_model_and_marks(tmp_path, capsys):
     for at in range(31):
         cut = [True] * 4 + [False] * 36
         study.write(
@@ -211,7 +220,7 @@ def test_a_large_study_shows_one_row_a_model_with_marks(tmp_path, capsys):
     assert max(map(len, out[: out.index("\nwrote ")].splitlines())) <= 80
 
 
-def test_a_made_tree_goes_through_both_passes(tmp_path, capsys):
+def test_a_generated_tree_goes_through_both_passes(tmp_path, capsys):
     assert make_tree.main([str(tmp_path), "--models", "2", "--seeds", "2", "--tasks", "aime24", "amc23"]) == 0
     assert "8 experiments, 280 completions" in capsys.readouterr().out
     first_pass(tmp_path)
@@ -235,7 +244,7 @@ def test_the_recorded_lighteval_tree_is_summarised(shared, tmp_path, capsys):
     assert (row["n_seeds"], row["n_problems"], row["mean_accuracy"], row["temperature"]) == ("3", "16", "0", "0.8")
 
 
-def test_output_that_cannot_be_encoded_is_no_crash(folder, monkeypatch):
+def test_a_terminal_that_cannot_encode_the_output_does_not_crash_it(folder, monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     monkeypatch.setattr(sys, "stdout", stream)
     assert run(folder) == 0

@@ -67,7 +67,12 @@ def page() -> str:
     style = assets.style("base.css", "tables.css", "sections.css", "answers.css")
     # Scripts beside the page: 'self' is the page's own server, file: its own disk.
     return assets.render(
-        "answers.html", scripts, policy="'self' file:", style=style, katex=assets.Markup(assets.katex_style())
+        "answers.html",
+        scripts,
+        policy="'self' file:",
+        style=style,
+        katex=assets.Markup(assets.katex_style()),
+        notices=assets.notices("katex"),
     )
 
 
