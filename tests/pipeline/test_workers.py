@@ -9,16 +9,19 @@ import pytest
 
 from evalsuite.errors import RunError
 from evalsuite.pipeline.pool import Workers
+from tests.support.calls import shared_forkserver
 from tests.support.sweeps import kill, until
 
-PID = "__import__('os').getpid()"
+EVAL, PID = "builtins:eval", "__import__('os').getpid()"
 
 
 @pytest.fixture
 def workers() -> Iterator[Workers]:
-    made = Workers(1)
-    yield made
-    made.kill()
+    with shared_forkserver():
+        made = Workers(1)
+        made.warm_up()
+        yield made
+        made.kill()
 
 
 def gone(pid: int) -> bool:
@@ -28,7 +31,7 @@ def gone(pid: int) -> bool:
 def test_a_worker_stays_for_its_task_and_for_nothing_else(workers: Workers, tmp_path: Path) -> None:
     async def calls() -> None:
         async def ask(purpose: str = "", what: str = PID) -> int:
-            return await workers.call(eval, what, tmp_path / "log", purpose)
+            return await workers.call(EVAL, what, tmp_path / "log", purpose)
 
         first = await ask("one")
         assert await ask("one") == first
@@ -49,5 +52,5 @@ def test_a_worker_stays_for_its_task_and_for_nothing_else(workers: Workers, tmp_
 
 def test_a_worker_that_dies_every_time_is_given_up(workers: Workers, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="was killed"):
-        asyncio.run(workers.call(eval, "__import__('os').kill(__import__('os').getpid(), 9)", tmp_path / "log", "one"))
+        asyncio.run(workers.call(EVAL, "__import__('os').kill(__import__('os').getpid(), 9)", tmp_path / "log", "one"))
     assert not workers.living

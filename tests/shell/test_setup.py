@@ -261,8 +261,12 @@ def test_both_requirements_files_pin_the_same_versions_and_the_running_ones():
 def test_every_import_of_the_suite_is_pinned():
     files = [*ROOT.glob("*.py"), *ROOT.glob("evalsuite/**/*.py"), *ROOT.glob("benchmarks/*.py")]
     names = {name.lower() for path in files for name in imported(path)} - set(sys.stdlib_module_names)
-    local = [*ROOT.glob("*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/*.py")]
-    own = {"evalsuite", "benchmarks", *(path.stem for path in local)}
+    own = {
+        "evalsuite",
+        "benchmarks",
+        "tests",
+        *(path.stem for path in [*ROOT.glob("*.py"), *ROOT.glob("benchmarks/*.py")]),
+    }
     pinned = {re.sub("-", "_", name) for name in pins("requirements.txt") | pins("requirements-test.txt")}
     assert sorted(names - own - pinned) == []
 
