@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,7 @@ from convert_parquet_to_csv import main
 from evalsuite.convert import file
 from evalsuite.convert.file import Options
 from evalsuite.convert.tree import convert_all
-from tests.conftest import ROOT
+from tests.support.sweeps import ROOT, until
 
 
 def put(path, rows=2000):
@@ -88,14 +87,21 @@ def test_temporary_files_of_a_killed_conversion_are_removed_once_they_are_old(tm
     assert not old.exists() and new.exists() and foreign.exists()
 
 
+ENDLESS = """
+import runpy, signal
+from evalsuite.convert import file
+file.rows = lambda *_, **more: signal.pause()
+runpy.run_path("convert_parquet_to_csv.py", run_name="__main__")
+"""
+
+
 def test_terminating_the_command_leaves_no_temporary_file(tmp_path):
-    put(tmp_path / "a.parquet", 400_000)
-    command = [sys.executable, str(ROOT / "convert_parquet_to_csv.py"), str(tmp_path)]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob(".a.csv.*")):
-        time.sleep(0.01)
+    put(tmp_path / "a.parquet", 5)
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path), "--jobs", "1"]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    until(lambda: list(tmp_path.glob(".a.csv.*")))
     running.terminate()
-    assert "interrupted" in running.communicate(timeout=20)[1] and running.returncode == 130
+    assert "interrupted" in running.communicate(timeout=600)[1] and running.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 

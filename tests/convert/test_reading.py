@@ -123,7 +123,7 @@ print(rows, peak() - before)
 def growth(path: Path, page_bytes: int = NO_LIMIT) -> tuple[int, int]:
     """Read a file in a new process; returns the number of rows and the megabytes by which its peak memory grew."""
     command = [sys.executable, "-c", PEAK, str(path), str(page_bytes)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
     rows, megabytes = done.stdout.split()
     return int(rows), int(megabytes)
 

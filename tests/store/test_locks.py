@@ -14,8 +14,8 @@ import pytest
 
 from evalsuite.errors import RunError
 from evalsuite.store.locks import NAME, STALE_SECONDS, Locks
+from tests.support.sweeps import ROOT, until
 
-ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -30,16 +30,17 @@ RACER = """
 import sys, time
 from pathlib import Path
 from evalsuite.store.locks import Locks
-folder, start, log = Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
+folder, log = map(Path, sys.argv[1:])
 locks = Locks()
-time.sleep(max(0, start - time.time()))
-for turn in range(40):
-    if locks.acquire(folder) is None:
-        with log.open("a") as stream: stream.write("in\\n")
-        time.sleep(0.002)
-        with log.open("a") as stream: stream.write("out\\n")
-        locks.release(folder)
-    time.sleep(0.001)
+print("ready", flush=True)
+sys.stdin.readline()
+for turn in range(20):
+    while locks.acquire(folder) is not None:
+        time.sleep(0.001)
+    with log.open("a") as stream: stream.write("in\\n")
+    time.sleep(0.002)
+    with log.open("a") as stream: stream.write("out\\n")
+    locks.release(folder)
 """
 
 
@@ -136,11 +137,14 @@ def test_racing_processes_never_hold_a_lock_together(tmp_path: Path) -> None:
     folder, log = tmp_path / "e", tmp_path / "log"
     elsewhere(folder, STALE_SECONDS * 2)  # so that the race begins with taking over a dead holder's lock
     (folder / "kept").touch()
-    start = str(time.time() + 1.0)
-    racers = [subprocess.Popen([sys.executable, "-c", RACER, str(folder), start, str(log)], cwd=ROOT) for _ in range(4)]
-    assert [racer.wait(60) for racer in racers] == [0] * 4
-    lines = log.read_text().split()
-    assert lines == ["in", "out"] * (len(lines) // 2) and len(lines) >= 40
+    command = [sys.executable, "-c", RACER, str(folder), str(log)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(4)]
+    assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 4
+    for racer in racers:
+        print("go", file=racer.stdin, flush=True)
+    assert [racer.wait(600) for racer in racers] == [0] * 4
+    assert log.read_text().split() == ["in", "out"] * 20 * 4
     assert sorted(path.name for path in folder.iterdir()) == ["kept"]
 
 
@@ -164,17 +168,13 @@ def test_the_supervisor_of_a_killed_holder_removes_its_lock(tmp_path: Path) -> N
     with holder(tmp_path, "supervised") as (process, folder):
         assert (tmp_path / NAME).exists() and Path(folder).is_dir()
         process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 5
-        while ((tmp_path / NAME).exists() or Path(folder).exists()) and time.monotonic() < deadline:
-            time.sleep(0.02)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"] and not Path(folder).exists()
+        until(lambda: not Path(folder).exists())  # the last that it removes
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_the_supervisor_does_not_remove_a_lock_that_was_taken_over(tmp_path: Path) -> None:
     with holder(tmp_path, "supervised") as (process, folder):
         elsewhere(tmp_path, 0)
         process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 5
-        while Path(folder).exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: not Path(folder).exists())
     assert json.loads((tmp_path / NAME).read_text())["host"] == "far"
