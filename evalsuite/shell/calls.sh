@@ -1,7 +1,7 @@
-# The main.py calls that the variables stand for: models x dtypes x lengths x seeds and tasks, each call one array.
+# Builds the main.py calls that the variables describe: models x dtypes x lengths x seeds and tasks.
 # shellcheck shell=bash
 
-# each_call ACTION: for every call sets CALL (the command), CALL_NUMBER and MODEL_NAME, and runs ACTION with a label.
+# each_call ACTION: for every call, set CALL (the command, an array), CALL_NUMBER and MODEL_NAME, and run ACTION LABEL.
 each_call() {
     local action=$1 model
     CALL_NUMBER=0
@@ -12,7 +12,7 @@ each_call() {
     done
 }
 
-# main.py takes one dtype and one model length; a flag in MODEL_ARGS stands in for the whole list.
+# main.py takes one dtype and one model length per call; a flag in MODEL_ARGS replaces the whole list.
 each_setting() {
     local model=$1 action=$2 dtype length dtypes=("") lengths=("")
     is_own --dtype || dtypes=("${DTYPES[@]:-}")
@@ -25,7 +25,7 @@ each_setting() {
     done
 }
 
-# Seed by seed, all tasks of the first and then of the next: a sweep that stops half-way has whole seeds to show.
+# All tasks of the first seed come before those of the next, so that a sweep that stops half-way has complete seeds.
 each_part() {
     local model=$1 action=$2 run first size=${#TASKS[@]}
     [[ $TASKS_PER_RUN == all ]] || size=$TASKS_PER_RUN
@@ -52,7 +52,8 @@ one_call() {
     "$action" "$MODEL_NAME: ${RUN_TASKS[*]}"
 }
 
-# choose_seeds RUN TASK...: into RUN_TASKS the tasks with seeds left in this run, into RUN_SEEDS and RUN_TASK_SEEDS these.
+# choose_seeds RUN TASK...: set RUN_TASKS to the tasks that have seeds in this run, and RUN_SEEDS and RUN_TASK_SEEDS to
+# these seeds.
 choose_seeds() {
     local run=$1 task
     RUN_TASKS=() RUN_SEEDS=() RUN_TASK_SEEDS=()
@@ -94,7 +95,7 @@ add_flags() {
     add_further_flags
 }
 
-# --no-use_chat_template is ours, for the base models in a list of chat models: main.py only has the switch.
+# --no-use_chat_template exists only here, for base models in a list of chat models; main.py only has the positive flag.
 add_template() {
     [[ $USE_CHAT_TEMPLATE == 1 ]] || return 0
     is_own --use_chat_template || is_own --no-use_chat_template || CALL+=(--use_chat_template)
@@ -107,7 +108,7 @@ add_further_flags() {
     done
 }
 
-# add --flag VALUE...: unless the model has its own, or there is no value.
+# add --flag VALUE...: add the flag, unless the model has its own or the value is empty.
 add() {
     [[ -n ${2-} ]] || return 0
     is_own "$1" || CALL+=("$@")

@@ -1,9 +1,11 @@
-# Calls put down in files, to be run later or elsewhere: whatever is edited meanwhile, they stay as they were.
+# Writes calls to files, to be run later or on another machine, unaffected by what is edited in the meantime.
 # shellcheck shell=bash
 
-# freeze_folder KIND DRY_RUN_FLAG...: a new FROZEN, for us alone (a call may hold the password of a URL), with
+# freeze_folder KIND DRY_RUN_FLAG...: set FROZEN to a new folder that only the user can read, because a call may contain
+# the password of a URL. It holds
 #   calls/N       LABEL, MODEL_NAME, GPUS_NEEDED, NODES_NEEDED and the array CALL, to be sourced
-#   calls.tsv     N, GPUs, completions left, label, model name, nodes; records/N is what became of it
+#   calls.tsv     N, GPUs, completions left, label, model name, nodes
+#   records/N     the result of call N
 freeze_folder() {
     FROZEN=$PWD/$OUTPUT_DIR/logs/$1/$RUN_ID
     [[ $OUTPUT_DIR != /* ]] || FROZEN=$OUTPUT_DIR/logs/$1/$RUN_ID
@@ -12,7 +14,7 @@ freeze_folder() {
     PLAN_FLAGS=("${@:2}") PLAN_ERRORS=() FROZEN_COUNT=0 FINISHED_COUNT=0
 }
 
-# freeze_call LABEL: an action of each_call. A call with nothing left to do is left out.
+# freeze_call LABEL: an action of each_call. Calls that are finished are skipped.
 freeze_call() {
     local text status=0 left
     text=$("${CALL[@]}" --dry_run "${PLAN_FLAGS[@]}" 2>&1) || status=$?
@@ -37,7 +39,8 @@ write_call() {
         "${MODEL_NAME//[[:cntrl:]]/ }" "$NODES_NEEDED" >>"$FROZEN/calls.tsv"
 }
 
-# Into GPUS_NEEDED what the call's parallel sizes need, over its NODES_NEEDED; none on CPUs or with a server elsewhere.
+# Set GPUS_NEEDED to the number that the call's parallel sizes need in all, and NODES_NEEDED to the machines over which
+# they are spread. A call on CPUs, or with --base_url, needs no GPU.
 count_gpus() {
     local flag
     GPUS_NEEDED=1
@@ -53,7 +56,7 @@ count_gpus() {
     [[ -z $VALUE ]] || GPUS_NEEDED=0 NODES_NEEDED=1
 }
 
-# flag_value FLAG DEFAULT: into VALUE what the call gives the flag; the last one counts, as with main.py.
+# flag_value FLAG DEFAULT: set VALUE to the flag's value in the call. As in main.py, the last occurrence counts.
 flag_value() {
     local number
     VALUE=$2
@@ -65,11 +68,11 @@ flag_value() {
     done
 }
 
-# Mistakes are found before anything is queued.
+# Report mistakes in any call before the first one is started.
 check_frozen() {
     local line
     ((${#PLAN_ERRORS[@]})) || return 0
     for line in "${PLAN_ERRORS[@]}"; do note "$line"; done
     rm -rf "$FROZEN"
-    die "$(counted "${#PLAN_ERRORS[@]}" call) could not be planned, see above; nothing was started"
+    die "$(counted "${#PLAN_ERRORS[@]}" call) could not be planned (see above); nothing was started"
 }

@@ -1,15 +1,15 @@
-# GPUS=8: several models at once on one machine, each on as many GPUs as its parallel sizes need.
+# GPUS=8: runs several models in parallel on one machine, each on as many GPUs as its parallel sizes need.
 # shellcheck shell=bash
 
 run_on_gpus() {
     local status=0
-    freeze_folder gpus --elsewhere # whether the GPUs suffice is for the scheduler to say
-    say "" && say "Looking for what is left to do"
+    freeze_folder gpus --elsewhere # the scheduler, not main.py, checks whether there are enough GPUs
+    say "" && say "Checking which calls are unfinished"
     each_call freeze_call
     check_frozen
     if ((FROZEN_COUNT == 0)); then say "$(counted "$FINISHED_COUNT" call) finished, nothing to do" && return; fi
-    run_logged "$OUTPUT_DIR/logs/$RUN_ID.log" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.gpus "$FROZEN" "$GPUS" ||
-        status=$?
+    run_logged "$OUTPUT_DIR/logs/$RUN_ID.log" \
+        env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.gpus "$FROZEN" "$GPUS" || status=$?
     if ((status == 2)) && [[ -z $(compgen -G "$FROZEN/records/*") ]]; then exit 2; fi # nothing was started
     count_failures
 }

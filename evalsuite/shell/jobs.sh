@@ -1,8 +1,8 @@
-# Running commands: each in a process group of its own, so that one Ctrl-C reaches it once, through us.
+# Runs commands, each in a process group of its own, so that Ctrl-C reaches them only through this script.
 # shellcheck shell=bash
 
 CHILD=""
-SCREEN_LENT="" # to the running command, which then says by itself what we would
+SCREEN_LENT="" # set while the running command draws on the terminal, and prints its own message when it is stopped
 INTERRUPTED=""
 FAILED=()
 
@@ -12,21 +12,22 @@ catch_signals() {
     trap name_failures EXIT
 }
 
-# Handed on to the running command, which stops cleanly and keeps what it has; a second one stops it at once.
+# Pass a signal on to the running command. The first one makes it stop cleanly and keep its results; the second one
+# stops it immediately.
 on_signal() {
     INTERRUPTED=$1
     [[ -n $CHILD ]] || end_interrupted
     [[ $CHILD != starting ]] || return 0
-    [[ -n $SCREEN_LENT ]] || note "stopping; once more stops at once"
+    [[ -n $SCREEN_LENT ]] || note "stopping after the current requests; press Ctrl-C again to stop immediately"
     kill -s "$1" "$CHILD" 2>/dev/null || true
 }
 
 end_interrupted() {
-    note "interrupted; all finished work is kept, run the same command again to go on"
+    note "interrupted; all finished work is kept, run the same command again to continue"
     exit 130
 }
 
-# run_child FD COMMAND...: output to the file descriptor; the command's exit code is ours.
+# run_child FD COMMAND...: run the command with its output to the file descriptor; returns its exit code.
 run_child() {
     local out=$1 status=0
     shift
@@ -36,7 +37,7 @@ run_child() {
     CHILD=$!
     set +m
     [[ -z $INTERRUPTED ]] || kill -s "$INTERRUPTED" "$CHILD"
-    while :; do # a signal ends `wait` early
+    while :; do # a signal makes `wait` return early
         wait "$CHILD" && status=0 || status=$?
         kill -0 "$CHILD" 2>/dev/null || break
     done
@@ -44,7 +45,8 @@ run_child() {
     return "$status"
 }
 
-# run_logged LOG COMMAND...: to the screen and, added, to the log. tee outlives our signals to show the last words.
+# run_logged LOG COMMAND...: run the command with its output to the screen and appended to the log. tee ignores signals,
+# so that the command's last lines are shown too.
 run_logged() {
     local log=$1 screen tee_pid status=0
     shift
@@ -57,8 +59,8 @@ run_logged() {
     return "$status"
 }
 
-# run_main LOG COMMAND...: the same for main.py. On a terminal it draws a panel, and writes lines to the screen and to
-# stdout, its log, by itself: what came from tee meanwhile would tear the panel.
+# run_main LOG COMMAND...: the same for main.py. On a terminal it draws a panel and writes to the screen itself, with
+# stdout as its log, because output from tee would damage the panel.
 run_main() {
     local log=$1 terminal out status=0
     if ! { terminal=$(tty <&3); } 3>&1; then
@@ -75,7 +77,7 @@ run_main() {
     return "$status"
 }
 
-# start_log LOG COMMAND...: the machine, the versions and the command at the top of a log.
+# start_log LOG COMMAND...: write the machine, the versions and the command at the top of a log.
 start_log() {
     local log=$1
     shift

@@ -1,4 +1,4 @@
-# The parts of run_interactive.sh, each a topic. ROOT is the suite's folder.
+# Loads the parts of run_interactive.sh. ROOT is the suite's folder.
 # shellcheck shell=bash
 source "$ROOT/evalsuite/shell/messages.sh"
 source "$ROOT/evalsuite/shell/variables.sh"

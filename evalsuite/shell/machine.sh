@@ -1,4 +1,4 @@
-# What a number was measured on: host, GPUs, driver and the versions that matter.
+# Describes the machine for the logs: host, GPUs, driver, and the versions of the packages that matter.
 # shellcheck shell=bash
 
 machine_facts() {
@@ -32,7 +32,7 @@ query_gpus() { nvidia-smi "--query-gpu=$1" --format=csv,noheader 2>/dev/null || 
 
 has_gpu() { [[ -n $(query_gpus name) ]]; }
 
-# Read from the installed packages' metadata: importing vLLM would take seconds.
+# Versions are read from the metadata of installed packages, because importing vLLM takes seconds.
 python_versions() {
     "$1" - 2>&1 <<'PYTHON' || true
 import platform
@@ -52,5 +52,5 @@ suite_version() {
     local commit changed
     commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null) || { echo "not a git clone" && return; }
     changed=$(git -C "$ROOT" status --porcelain --untracked-files=no 2>/dev/null)
-    printf 'commit %s%s\n' "$commit" "${changed:+, with changes that are not committed}"
+    printf 'commit %s%s\n' "$commit" "${changed:+, with uncommitted changes}"
 }

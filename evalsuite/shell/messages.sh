@@ -1,17 +1,18 @@
-# What is said, and the two ways to end early. Nothing shown holds the password of a URL.
+# Prints messages, and ends the script early in two ways. Passwords in URLs are hidden in all output.
 # shellcheck shell=bash
 
 say() { printf '%s\n' "$*" | hide_credentials; }
 
 note() { printf 'run_interactive: %s\n' "$*" | hide_credentials >&2; }
 
-# A mistake in the variables or arguments: what, where, what to do. Nothing was started.
+# die MESSAGE: end because of a mistake in the variables or arguments, before anything was started. Like the message of
+# `fail`, it says what is wrong, where, and what to do.
 die() {
     note "$*"
     exit 2
 }
 
-# Something failed on the way: what, and what to do.
+# fail MESSAGE: end because something failed while running.
 fail() {
     note "$*"
     exit 1
@@ -20,7 +21,7 @@ fail() {
 # http://user:password@host becomes http://***@host.
 hide_credentials() { sed -E 's#(://)[^/@[:space:]]+@#\1***@#g'; }
 
-# A command as it could be typed.
+# quoted COMMAND...: print the command so that it can be pasted into a shell.
 quoted() {
     local words
     printf -v words '%q ' "$@"

@@ -1,4 +1,4 @@
-# What the script can be asked for: the whole evaluation, or only what it would do.
+# The modes of the script: the whole evaluation, a dry run, fetching models and data. Slurm and --watch have own files.
 # shellcheck shell=bash
 
 MODE=run_everything
@@ -16,7 +16,7 @@ read_arguments() {
             --status | --cancel) SLURM_ACTION=${1#--} ;;
             --watch) take_watch "${@:2}" && shift "$TAKEN" ;;
             --series) take_series "${@:2}" && shift "$TAKEN" ;;
-            -*) die "unknown option $1; --help shows what there is" ;;
+            -*) die "unknown option $1; --help lists the options" ;;
             *) take_conf "$1" ;;
         esac
         shift
@@ -24,18 +24,18 @@ read_arguments() {
     [[ $DRY_RUN == 0 ]] || plan_only
     ((${#WATCHED[@]} == 0)) || watch_mode
     [[ -n $SLURM_ACTION ]] || return 0
-    [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION goes with --slurm; give both"
+    [[ $MODE == slurm_submit ]] || die "--$SLURM_ACTION needs --slurm; give both"
     MODE=slurm_$SLURM_ACTION
 }
 
-# --dry-run does nothing, whatever it stands beside; with --slurm it plans for the nodes' GPUs.
+# --dry-run only shows the plan, with whatever other option; with --slurm it plans for the GPUs of the nodes.
 plan_only() {
-    [[ -z $SLURM_ACTION ]] || die "--dry-run and --$SLURM_ACTION are two different things; give one"
+    [[ -z $SLURM_ACTION ]] || die "--dry-run cannot be combined with --$SLURM_ACTION; give only one"
     [[ $MODE != slurm_submit ]] || PLAN_FLAGS=(--elsewhere)
     MODE=show_plan
 }
 
-# The header comment of the script is the help.
+# The header comment of run_interactive.sh is the help text.
 show_help() { sed -n -e '1d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$ROOT/run_interactive.sh"; }
 
 run_mode() { "$MODE"; }
@@ -53,21 +53,21 @@ run_everything() {
     exit "$(exit_code)"
 }
 
-# On a machine with internet, for nodes without: models and data sets into the usual caches.
+# Fetch models and data sets into the usual caches, on a machine with internet, for nodes without.
 prefetch() {
     say_environment
     set_up
     make_embedded_models
     each_call prefetch_call
     ((${#FAILED[@]} == 0)) || { name_failures && exit 1; }
-    say "All is there; the run itself works with HF_HUB_OFFLINE=1."
+    say "All models and data sets are in the caches; the run works offline with HF_HUB_OFFLINE=1."
 }
 
 prefetch_call() {
     PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.prefetch "${CALL[@]:2}" || FAILED+=("$1")
 }
 
-# Into RUN_ID what the logs are called; the argument sets rounds of one process apart.
+# name_run SUFFIX: set RUN_ID, with which the names of the logs begin. The suffix distinguishes rounds of one process.
 name_run() { RUN_ID=$(date +%Y%m%d-%H%M%S)-$$$1; }
 
 prepare_logs() {
@@ -92,7 +92,7 @@ run_call() {
     start_log "$log" "${CALL[@]}"
     run_main "$log" "${CALL[@]}" || status=$?
     if ((status)); then
-        note "$label failed (exit code $status) after $((SECONDS - started)) s; going on with what is left"
+        note "$label failed (exit code $status) after $((SECONDS - started)) s; continuing with the remaining calls"
         FAILED+=("$label (exit code $status), see $log")
     fi
     ((status != 2)) || MISTAKES=$((MISTAKES + 1))
@@ -100,7 +100,7 @@ run_call() {
 
 file_part() { printf '%s\n' "${1//[^A-Za-z0-9._@+-]/_}"; }
 
-# 2 only when every call was refused for a mistake, so that nothing was started.
+# The exit code is 2 only if every call was refused because of a mistake, so that nothing was started.
 exit_code() {
     if ((${#FAILED[@]} == 0)); then echo 0; elif ((MISTAKES == CALL_COUNT)); then echo 2; else echo 1; fi
 }
@@ -113,18 +113,18 @@ show_plan() {
     each_analysis show_command
     say ""
     if [[ $READY == 0 ]]; then
-        say "$(counted "$CALL_NUMBER" call). Completions and tokens can be counted once set-up is done."
+        say "$(counted "$CALL_NUMBER" call). Completions and tokens can be counted after set-up."
     else
         add_up_plan
     fi
-    ((MISTAKES == 0)) || die "$(counted "$MISTAKES" call) could not be planned, see above; mend the variables"
+    ((MISTAKES == 0)) || die "$(counted "$MISTAKES" call) could not be planned (see above); fix the variables"
 }
 
 counted() { if (($1 == 1)); then printf '1 %s\n' "$2"; else printf '%s %ss\n' "$1" "$2"; fi; }
 
 show_command() { say "$(quoted "$@")"; }
 
-# main.py ends a dry run with a line of its counts, for the experiments that are not finished yet.
+# The last line of a dry run of main.py has the counts for the experiments that are not finished yet.
 plan_call() {
     local label=$1 text status=0
     show_command "${CALL[@]}"
@@ -139,7 +139,7 @@ plan_call() {
     fi
 }
 
-# The commands of an engine that spans several nodes.
+# show_engine TEXT: print the commands of an engine that spans several nodes.
 show_engine() {
     local line
     while IFS= read -r line; do
@@ -150,8 +150,8 @@ show_engine() {
 add_up_plan() {
     local completions tokens gigabytes
     read -r completions tokens gigabytes < <(printf '%s\n' "${PLANNED[@]}" | sum_plan)
-    say "$(counted "$CALL_NUMBER" call), $(thousands "$completions") completions, at most $(thousands "$tokens") tokens," \
-        "about $gigabytes GB on disk"
+    say "$(counted "$CALL_NUMBER" call), $(thousands "$completions") completions," \
+        "at most $(thousands "$tokens") tokens, about $gigabytes GB on disk"
 }
 
 sum_plan() {

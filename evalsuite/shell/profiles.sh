@@ -1,12 +1,12 @@
-# PROFILE: seeds, lengths and numbers of problems for a purpose. docs/training.md says how sure each makes a score.
+# PROFILE: seeds, lengths and numbers of problems for a purpose. docs/training.md says how precise the scores are.
 # shellcheck shell=bash
 
-# What the block comes with: a profile replaces these values, and nothing that somebody has set otherwise.
+# The default values in the block. A profile replaces these, but no value that the user has changed.
 declare -A SHIPPED=([SEEDS]="0 1" [MAX_NEW_TOKENS]=256 [MAX_MODEL_LENGTHS]=1024 [MAX_SAMPLES]="")
-SMALL_TASKS=(aime24 aime25 amc23) # 30 or 40 problems, which need more seeds
+SMALL_TASKS=(aime24 aime25 amc23) # with 30 or 40 problems, they need more seeds
 
-# Into PURPOSE what a profile sets; SMALL are the seeds of the small tasks. The model length is the model's own, since
-# none fits all: some are made for 32768 tokens in all.
+# define_profile NAME: set PURPOSE to the values of a profile; SMALL are the seeds of the small tasks. The model length
+# is left to the model, because no value fits all: some models support only 32768 tokens including the prompt.
 define_profile() {
     declare -gA PURPOSE=([MAX_SAMPLES]="" [MAX_NEW_TOKENS]=32768 [MAX_MODEL_LENGTHS]="")
     case $1 in
@@ -18,13 +18,13 @@ define_profile() {
 
 apply_profile() {
     local name
-    PROFILE_SETS=() PROFILE_LEAVES=()
+    PROFILE_SETS=() PROFILE_KEEPS=()
     [[ -n $PROFILE ]] || return 0
     check_word PROFILE quick standard paper
     define_profile "$PROFILE"
-    if is_yours SEEDS; then PROFILE_LEAVES+=(SEEDS TASK_SEEDS); else set_profile_seeds; fi
+    if is_yours SEEDS; then PROFILE_KEEPS+=(SEEDS TASK_SEEDS); else set_profile_seeds; fi
     for name in MAX_SAMPLES MAX_NEW_TOKENS MAX_MODEL_LENGTHS; do
-        if is_yours "$name"; then PROFILE_LEAVES+=("$name"); else set_from_profile "$name"; fi
+        if is_yours "$name"; then PROFILE_KEEPS+=("$name"); else set_from_profile "$name"; fi
     done
 }
 
@@ -38,7 +38,7 @@ set_from_profile() {
     if [[ $1 == MAX_SAMPLES ]]; then printf -v "$1" %s "${PURPOSE[$1]}"; else split_list "$1" "${PURPOSE[$1]}"; fi
 }
 
-# A row of TASK_SEEDS that is there stays.
+# Entries of TASK_SEEDS that the user has given are kept.
 set_profile_seeds() {
     local -n rows=TASK_SEEDS
     local task name
@@ -54,5 +54,6 @@ set_profile_seeds() {
 
 say_profile() {
     [[ -n $PROFILE ]] || return 0
-    say "PROFILE=$PROFILE sets ${PROFILE_SETS[*]:-nothing}${PROFILE_LEAVES[0]+; as you set them: ${PROFILE_LEAVES[*]}}"
+    local kept=${PROFILE_KEEPS[*]}
+    say "PROFILE=$PROFILE sets ${PROFILE_SETS[*]:-nothing}${kept:+; kept as you set them: $kept}"
 }

@@ -1,16 +1,18 @@
-# Seeds: lists with ranges (0-9,12), those of a task, and their division into runs.
+# Seeds: lists with ranges (0-9,12), the seeds of each task, and their division into runs.
 # shellcheck shell=bash
 
-# expand_seeds TEXT...: into EXPANDED, each seed once, in the order given.
+# expand_seeds TEXT...: set EXPANDED to the seeds, each of them once, in the order given.
 expand_seeds() {
     local -A seen=()
     local part parts seed
     EXPANDED=()
     read -ra parts <<<"${*//,/ }"
     for part in "${parts[@]}"; do
-        [[ $part =~ ^([0-9]{1,10})(-([0-9]{1,10}))?$ ]] || die "seeds '$*': '$part' is neither a number nor a range like 0-9"
+        [[ $part =~ ^([0-9]{1,10})(-([0-9]{1,10}))?$ ]] ||
+            die "seeds '$*': '$part' is neither a number nor a range like 0-9"
         local first=$((10#${BASH_REMATCH[1]})) last=$((10#${BASH_REMATCH[3]:-${BASH_REMATCH[1]}}))
-        ((first <= last && last < 2147483648 && last - first < 100000)) || die "seeds '$*': '$part' is no range of seeds"
+        ((first <= last && last < 2147483648 && last - first < 100000)) ||
+            die "seeds '$*': '$part' is not a valid range; write the smaller seed first, and none above 2147483647"
         for ((seed = first; seed <= last; seed++)); do
             [[ -n ${seen[$seed]+set} ]] || EXPANDED+=("$seed")
             seen[$seed]=1
@@ -26,7 +28,11 @@ compact_seeds() {
             last=$seed
             continue
         fi
-        if [[ -n $first && $first == "$last" ]]; then text+=",$first"; elif [[ -n $first ]]; then text+=",$first-$last"; fi
+        if [[ -n $first && $first == "$last" ]]; then
+            text+=",$first"
+        elif [[ -n $first ]]; then
+            text+=",$first-$last"
+        fi
         first=$seed last=$seed
         [[ $seed != end ]] || break
     done
@@ -40,14 +46,14 @@ bare_task() {
     if ((${#parts[@]} >= 3)); then printf '%s\n' "${parts[1]}"; else printf '%s\n' "${parts[0]}"; fi
 }
 
-# own_seeds TASK: into OWN_SEEDS what TASK_SEEDS says of the task, as written; empty where it says nothing.
+# own_seeds TASK: set OWN_SEEDS to the entry of TASK_SEEDS for the task, as written, or to nothing.
 own_seeds() {
     local name
     name=$(bare_task "$1")
     OWN_SEEDS=${TASK_SEEDS[$1]-${TASK_SEEDS[$name]-}}
 }
 
-# seeds_of_run TASK NUMBER: into EXPANDED the seeds that the task has in run 0, 1, ... of SEEDS_PER_RUN each.
+# seeds_of_run TASK NUMBER: set EXPANDED to the task's seeds in run 0, 1, ..., where a run has SEEDS_PER_RUN seeds.
 seeds_of_run() {
     own_seeds "$1"
     if [[ -n $OWN_SEEDS ]]; then expand_seeds "$OWN_SEEDS"; else expand_seeds "${SEEDS[@]}"; fi
@@ -55,7 +61,7 @@ seeds_of_run() {
     EXPANDED=("${EXPANDED[@]:$2 * SEEDS_PER_RUN:SEEDS_PER_RUN}")
 }
 
-# How many runs it takes until every task has had all its seeds, into RUNS.
+# Set RUNS to the number of runs after which every task has had all its seeds.
 count_seed_runs() {
     local task
     RUNS=1
@@ -72,6 +78,6 @@ check_seeds() {
     for task in "${TASKS[@]}"; do known+="$task $(bare_task "$task") "; done
     for name in "${!TASK_SEEDS[@]}"; do
         expand_seeds "${TASK_SEEDS[$name]}"
-        [[ $known == *" $name "* ]] || note "TASK_SEEDS names $name, which is not among TASKS; it has no effect"
+        [[ $known == *" $name "* ]] || note "TASK_SEEDS has an entry for $name, which is not in TASKS; it has no effect"
     done
 }

@@ -1,11 +1,11 @@
-# Checkpoints of a training run. NAME@STEP=FOLDER is one; NAME@=PATTERN stands for all folders that match.
+# Checkpoints of a training run: NAME@STEP=FOLDER is one checkpoint, NAME@=PATTERN means all folders that match.
 # shellcheck shell=bash
 
-SERIES=()       # what --series asks for, as NAME@=PATTERN
+SERIES=()       # the arguments of --series, as NAME@=PATTERN
 SERIES_USAGE="--series takes a name and a pattern of folders: --series run7 'ckpts/run7/checkpoint-*'"
 
-# take_series NAME PATTERN...: the words of --series. A pattern that the shell has expanded already is several folders;
-# into TAKEN how many words were used. Relative ones start where the command was typed.
+# take_series NAME PATTERN...: read the arguments of --series, and set TAKEN to their number. An unquoted pattern that
+# the shell has expanded is several folders. Relative patterns start from the current folder, not from LOCAL_DIR.
 take_series() {
     local name=${1-} pattern
     [[ $name == ?* && $name != *[=@]* && $name != -* && ${2-} == ?* && $2 != -* ]] || die "$SERIES_USAGE"
@@ -18,18 +18,18 @@ take_series() {
     done
 }
 
-# Into ANCHORED the pattern as seen from here, whatever LOCAL_DIR is.
+# anchor PATTERN: set ANCHORED to the absolute pattern.
 anchor() {
     ANCHORED=${1/#~\//$HOME/}
     [[ $ANCHORED == /* ]] || ANCHORED=${PWD//\[/\\[}/$ANCHORED
 }
 
-# Every NAME@=PATTERN of MODELS becomes the folders that match; --series takes the place of MODELS.
+# Replace every NAME@=PATTERN in MODELS by the folders that match. --series replaces MODELS.
 expand_series() {
     local model expanded=()
     ((${#SERIES[@]} == 0)) || MODELS=("${SERIES[@]}")
     ((${#WATCHED[@]} == 0)) || MODELS=("${WATCHED[@]}")
-    [[ $MODE != watch_checkpoints ]] || MODELS=("${WATCHED[@]/%@=*/@0=.}") # so as to check the variables: none may be there
+    [[ $MODE != watch_checkpoints ]] || MODELS=("${WATCHED[@]/%@=*/@0=.}") # placeholders: no checkpoint may exist yet
     for model in "${MODELS[@]}"; do
         if [[ $model == ?*@=?* ]]; then
             checkpoints_of "${model%%@=*}" "${model#*@=}"
@@ -45,13 +45,14 @@ checkpoints_of() {
     match_series "$1" "$2"
     ((${#LEFT_OUT[@]} == 0)) || note "$1: no config.json in ${LEFT_OUT[*]}; left out"
     ((${#STEPLESS[@]} == 0)) ||
-        die "${STEPLESS[0]}: neither its name nor a trainer_state.json says the step; narrow the pattern, or write $1@STEP=FOLDER"
+        die "${STEPLESS[0]}: neither its name nor a trainer_state.json gives the step; narrow the pattern, or write" \
+            "$1@STEP=FOLDER"
     ((${#CHECKPOINTS[@]})) ||
-        die "$1: no folder with a config.json matches $2; correct the pattern, relative ones start in $PWD"
+        die "$1: no folder with a config.json matches $2; correct the pattern (relative patterns start from $PWD)"
 }
 
-# match_series NAME PATTERN: into CHECKPOINTS NAME@STEP=FOLDER of each matching folder, the first step first; into
-# LEFT_OUT those that are no model (yet), into STEPLESS those whose step nothing says.
+# match_series NAME PATTERN: set CHECKPOINTS to NAME@STEP=FOLDER of the matching folders, sorted by step; LEFT_OUT to
+# folders without a model (yet), and STEPLESS to those whose step is unknown.
 match_series() {
     local pattern=${2/#~\//$HOME/} folder found rows=()
     CHECKPOINTS=() LEFT_OUT=() STEPLESS=()
@@ -71,8 +72,8 @@ match_series() {
     mapfile -t CHECKPOINTS < <(printf '%s\n' "${rows[@]}" | sort -s -n -k 1,1 | cut -d ' ' -f 2-)
 }
 
-# step_of FOLDER: into STEP the number in its name (checkpoint-400, global_step400, epoch_3, or one at the end), else
-# what the trainer wrote down; empty where neither is there.
+# step_of FOLDER: set STEP to the number in its name (checkpoint-400, global_step400, epoch_3, or a number at the end),
+# else to the step that the trainer recorded; empty if there is neither.
 step_of() {
     local name=${1%/}
     name=${name##*/} STEP=""
@@ -80,7 +81,8 @@ step_of() {
         [[ ${name,,} =~ (epoch|^|[-_=])[-_=]?([0-9]{1,18})$ ]]; then
         STEP=${BASH_REMATCH[2]}
     elif [[ -f $1/trainer_state.json ]]; then
-        STEP=$(grep -m 1 -oE '"global_step": *[0-9]{1,18}' "$1/trainer_state.json" | head -n 1 | grep -oE '[0-9]+$') || true
+        STEP=$(grep -m 1 -oE '"global_step": *[0-9]{1,18}' "$1/trainer_state.json" | head -n 1 |
+            grep -oE '[0-9]+$') || true
     fi
     [[ -z $STEP ]] || STEP=$((10#$STEP))
 }

@@ -1,10 +1,10 @@
-# Set-up: .venv with the pinned packages. A copy of the requirements file in .venv says that they are installed; the
-# file `unfinished` that an installation was begun and is to be begun afresh.
+# Set-up: .venv with the pinned packages. A copy of the requirements file in .venv means that they are installed; the
+# file `unfinished` means that an installation was interrupted and must start again.
 # shellcheck shell=bash
 
 VENV=$ROOT/.venv
 
-# Into RUN_PYTHON the Python that runs everything, installing what is missing unless SETUP=0.
+# Set RUN_PYTHON to the Python that runs everything, and install what is missing unless SETUP=0.
 set_up() {
     if [[ $SETUP == 0 ]]; then
         use_current_environment
@@ -15,7 +15,7 @@ set_up() {
     is_installed "$REQUIREMENTS" || build_environment
 }
 
-# A dry run installs nothing: before set-up it can show the commands but not count.
+# For a dry run, which installs nothing. READY=0 means that it can show the commands but cannot count completions.
 find_environment() {
     READY=1
     if [[ $SETUP == 0 ]]; then
@@ -30,12 +30,13 @@ find_environment() {
 
 use_current_environment() {
     RUN_PYTHON=$(command -v "${PYTHON:-python3}" || { [[ -z $PYTHON ]] && command -v python; }) ||
-        die "SETUP=0, but there is no ${PYTHON:-python3} here; activate an environment or set PYTHON"
-    is_good_python "$RUN_PYTHON" || die "SETUP=0, but $RUN_PYTHON is not Python 3.11 to 3.14; activate another"
+        die "SETUP=0, but ${PYTHON:-python3} was not found; activate an environment or set PYTHON"
+    is_good_python "$RUN_PYTHON" ||
+        die "SETUP=0, but $RUN_PYTHON is not Python 3.11 to 3.14; activate another environment"
 }
 
-# requirements.txt where there is an NVIDIA GPU, else requirements-cpu.txt; what is installed already decides first, so
-# that a cluster's login node without a GPU leaves the environment of its compute nodes alone.
+# Choose requirements.txt with an NVIDIA GPU, otherwise requirements-cpu.txt. An existing installation takes precedence,
+# so that a login node without a GPU does not replace the environment of the compute nodes.
 choose_requirements() {
     local installed=""
     [[ ! -f $VENV/installed-requirements.txt ]] || installed=cuda
@@ -43,7 +44,7 @@ choose_requirements() {
     FLAVOUR=$DEVICE
     [[ $DEVICE != auto ]] || FLAVOUR=${installed:-$(has_gpu && echo cuda || echo cpu)}
     [[ ${installed:-$FLAVOUR} == "$FLAVOUR" ]] ||
-        die "DEVICE=$DEVICE, but .venv holds vLLM for $installed; remove .venv to build it anew, or use SETUP=0"
+        die "DEVICE=$DEVICE, but .venv has vLLM for $installed; remove .venv so that it is built again, or use SETUP=0"
     REQUIREMENTS=requirements.txt
     [[ $FLAVOUR == cuda ]] || REQUIREMENTS=requirements-cpu.txt
 }
@@ -56,7 +57,7 @@ build_environment() {
     start_setup_log
     hold_setup_lock
     if ! is_installed "$REQUIREMENTS"; then
-        say "Set-up: packages for $FLAVOUR, once; a few minutes. Log: $SETUP_LOG"
+        say "Set-up: installing packages for $FLAVOUR; this happens once and takes a few minutes. Log: $SETUP_LOG"
         make_venv
         install_packages
         mark_installed "$REQUIREMENTS"
@@ -72,19 +73,19 @@ start_setup_log() {
     { : >"$SETUP_LOG"; } 2>/dev/null || fail "cannot write $SETUP_LOG; make $ROOT writable, or use SETUP=0"
 }
 
-# Two set-ups at once would spoil each other. Where there is no flock they are not kept apart.
+# Two set-ups at the same time would damage each other. Without flock, nothing prevents that.
 hold_setup_lock() {
     exec {SETUP_LOCK}>"$ROOT/logs/.setup.lock"
     command -v flock >/dev/null || return 0
-    flock -n "$SETUP_LOCK" || { say "Set-up: waiting for another one to end" && flock "$SETUP_LOCK"; }
+    flock -n "$SETUP_LOCK" || { say "Set-up: waiting for another set-up to finish" && flock "$SETUP_LOCK"; }
 }
 
 release_setup_lock() { exec {SETUP_LOCK}>&-; }
 
-# A .venv that we did not make is used as it is and never cleared: the file `ours` tells them apart.
+# A .venv that this script did not create (it has no file `ours`) is used as it is and never cleared.
 make_venv() {
     if [[ -d $VENV && ! -e $VENV/ours ]]; then
-        is_good_python "$VENV/bin/python" || fail ".venv holds no Python 3.11 to 3.14; move it away, or use SETUP=0"
+        is_good_python "$VENV/bin/python" || fail ".venv has no Python 3.11 to 3.14; move it away, or use SETUP=0"
         return 0
     fi
     check_space
@@ -102,13 +103,13 @@ create_venv() {
     find_python
     "$BASE_PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$BASE_PYTHON has no venv module; install it (Debian, Ubuntu: apt-get install python3-venv)"
-    step "making .venv with $("$BASE_PYTHON" --version 2>&1)" "$BASE_PYTHON" -m venv "$VENV" || explain_failure
+    step "creating .venv with $("$BASE_PYTHON" --version 2>&1)" "$BASE_PYTHON" -m venv "$VENV" || explain_failure
 }
 
 find_python() {
     local candidate
     if [[ -n $PYTHON ]]; then
-        is_good_python "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 to 3.14; name another, or leave it out"
+        is_good_python "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 to 3.14; give another, or none"
         BASE_PYTHON=$PYTHON
         return
     fi
@@ -116,15 +117,15 @@ find_python() {
         BASE_PYTHON=$candidate
         ! is_good_python "$candidate" || return 0
     done
-    fail "no Python 3.11 to 3.14 found; install one, or name it: PYTHON=/path/to/python3 bash run_interactive.sh"
+    fail "no Python 3.11 to 3.14 found; install one, or set PYTHON to its path"
 }
 
 is_good_python() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' &>/dev/null; }
 
-# Sizes seen: 5 GB for CPUs; the CUDA libraries take twice that.
+# Measured: 5 GB for CPUs; with the CUDA libraries about twice that.
 check_space() {
     local need=6 free
     [[ $FLAVOUR == cpu ]] || need=14
     free=$(df -Pk "$ROOT" | awk 'NR == 2 {print int($4 / 1048576)}')
-    ((free >= need)) || fail "set-up needs $need GB, $ROOT has $free GB free; free some, or clone to a larger disk"
+    ((free >= need)) || fail "set-up needs $need GB, but $ROOT has $free GB free; free some, or clone to another disk"
 }

@@ -1,7 +1,7 @@
-# --slurm: the same variables as a job array, one task for each call of main.py, and an analysis job after all of them.
+# --slurm: submits the calls of main.py as job arrays, one task per call, and an analysis job that follows them.
 # shellcheck shell=bash
 
-INDEXES=1000 # of one array: Slurm's own limit, MaxArraySize, is 1001 unless a site changes it
+INDEXES=1000 # of one array: Slurm's default for MaxArraySize is 1001
 
 slurm_submit() {
     say_environment
@@ -18,10 +18,10 @@ slurm_submit() {
 }
 
 need_slurm() {
-    command -v "$1" >/dev/null || die "there is no $1 here; run --slurm on a login node of a Slurm cluster"
+    command -v "$1" >/dev/null || die "$1 was not found; use --slurm on a login node of a Slurm cluster"
 }
 
-# The machine that submits is not the one that runs: whether there are GPUs must be said where set-up cannot know it.
+# Set-up cannot detect the GPUs of the compute nodes from a machine without one, so DEVICE must be given there.
 choose_for_cluster() {
     if [[ $SETUP == 1 && $DEVICE == auto ]] && ! has_gpu && [[ -z $(compgen -G "$VENV/installed-requirements*") ]]; then
         die "DEVICE=auto, and this machine has no GPU; set DEVICE=cuda or DEVICE=cpu, whichever the nodes have"
@@ -31,18 +31,20 @@ choose_for_cluster() {
 }
 
 check_slurm() {
-    [[ $SLURM_MAX_PARALLEL =~ ^([1-9][0-9]{0,5})?$ ]] || die "SLURM_MAX_PARALLEL=$SLURM_MAX_PARALLEL: it is empty or a number from 1"
-    [[ $SLURM_MAX_REQUEUES =~ ^[0-9]{1,5}$ ]] || die "SLURM_MAX_REQUEUES=$SLURM_MAX_REQUEUES: it is a number from 0"
-    [[ $SLURM_WARNING =~ ^[0-9]{1,5}$ ]] || die "SLURM_WARNING=$SLURM_WARNING: it is a number of seconds"
+    [[ $SLURM_MAX_PARALLEL =~ ^([1-9][0-9]{0,5})?$ ]] ||
+        die "SLURM_MAX_PARALLEL=$SLURM_MAX_PARALLEL: must be empty or a whole number from 1"
+    [[ $SLURM_MAX_REQUEUES =~ ^[0-9]{1,5}$ ]] ||
+        die "SLURM_MAX_REQUEUES=$SLURM_MAX_REQUEUES: must be a whole number from 0"
+    [[ $SLURM_WARNING =~ ^[0-9]{1,5}$ ]] || die "SLURM_WARNING=$SLURM_WARNING: must be a whole number of seconds"
     split_words SLURM_ARGS "$SLURM_ARGS"
     SBATCH_ARGS=("${WORDS[@]}")
 }
 
-# What an earlier submission has still in the queue is not queued twice.
+# Leave out the calls that are still in the queue from an earlier submission.
 leave_out_queued() {
     local file queued text
     local -A new=()
-    queued=$(slurm_python queued "$PWD" "$OUTPUT_DIR") || fail "squeue could not be asked; see above"
+    queued=$(slurm_python queued "$PWD" "$OUTPUT_DIR") || fail "squeue failed; see above"
     [[ -n $queued ]] || return 0
     for file in "$FROZEN"/calls/*; do
         read_call "$file" && new[$text]=$file
@@ -55,7 +57,7 @@ leave_out_queued() {
     done <<<"$queued"
 }
 
-# Into the caller's `text` a frozen call; fails where there is none.
+# read_call FILE: read a frozen call into the caller's `text`; fails if the file is missing or empty.
 read_call() {
     text=""
     IFS= read -r -d "" text 2>/dev/null <"$1" || [[ -n $text ]]
@@ -63,7 +65,8 @@ read_call() {
 
 slurm_python() { PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.slurm "$1" "${@:3}"; }
 
-# An array's tasks are alike in what they ask for: into ARRAYS[GPUS-NODES-BASE] the indexes of the calls; the most GPUs first.
+# Set ARRAYS[GPUS-NODES-BASE] to the indexes of the calls that need the same resources, since all tasks of an array
+# request the same. ARRAY_KEYS lists the arrays, those with the most GPUs first.
 group_calls() {
     local number gpus nodes key
     declare -gA ARRAYS=()
@@ -77,7 +80,7 @@ group_calls() {
 
 nothing_to_submit() {
     rm -rf "$FROZEN"
-    say "Nothing to submit: $(counted "$FINISHED_COUNT" call) finished, $QUEUED_COUNT in the queue already."
+    say "Nothing to submit: $(counted "$FINISHED_COUNT" call) finished, $QUEUED_COUNT already in the queue."
 }
 
 submit_all() {
@@ -88,10 +91,10 @@ submit_all() {
     submit_analysis
     say "Submitted $(counted "${SUBMITTED:-0}" task) in $(counted "${#ARRAY_KEYS[@]}" "job array")" \
         "(${JOB_IDS[*]}) and the analysis ($ANALYSIS_ID); $FINISHED_COUNT finished, $QUEUED_COUNT queued before."
-    say "What becomes of them: the same command with --slurm --status. To end them: --slurm --cancel."
+    say "To see their state, run the same command with --slurm --status; to cancel them, with --slurm --cancel."
 }
 
-# With fewer tasks at a time than arrays, an array waits for the one that many places before it.
+# With a limit on parallel tasks below the number of arrays, an array waits for the one that many positions before it.
 submit_array() {
     local position=$1 key=${ARRAY_KEYS[$1]} after=() limit id
     local gpus nodes base
@@ -109,7 +112,8 @@ submit_array() {
     note_tasks "$id" "$base" "${ARRAYS[$key]}"
 }
 
-# Into LIMIT how many tasks of the array may run at once: its share of SLURM_MAX_PARALLEL, 0 without a limit.
+# share_of POSITION: set LIMIT to the number of tasks of the array that may run at the same time, which is its share of
+# SLURM_MAX_PARALLEL; 0 means no limit.
 share_of() {
     local count=${#ARRAY_KEYS[@]}
     LIMIT=0
@@ -118,8 +122,8 @@ share_of() {
     ((LIMIT > 0)) || LIMIT=1
 }
 
-# sbatch_options GPUS NODES: into OPTIONS what every task asks for; GPUs, memory and CPUs count by node. The warning
-# signal goes to the script alone, which hands it on.
+# sbatch_options GPUS NODES: set OPTIONS to what every task requests; GPUs, memory and CPUs are per node. The warning
+# signal goes only to the job script, which passes it on.
 sbatch_options() {
     common_options
     OPTIONS+=(--signal="B:USR1@$SLURM_WARNING" --output="${FROZEN//%/%%}/slurm_%A_%a.out")
@@ -136,7 +140,7 @@ common_options() {
     [[ -z $SLURM_ACCOUNT ]] || OPTIONS+=(--account="$SLURM_ACCOUNT")
 }
 
-# After all arrays, whatever became of them.
+# The analysis runs after all arrays, whether they succeeded or not.
 submit_analysis() {
     local ids
     common_options
@@ -149,7 +153,7 @@ submit_analysis() {
     printf 'analysis\t%s\n' "$ANALYSIS_ID" >>"$FROZEN/jobs.tsv"
 }
 
-# SLURM_* of a job that we may be in would be taken for options of the new one.
+# Inside a job, sbatch would take the SLURM_* variables of that job for options of the new one.
 sbatch_now() {
     local id
     id=$(env -u SLURM_JOB_ID -u SLURM_CPUS_PER_TASK -u SLURM_MEM_PER_NODE -u SLURM_MEM_PER_CPU \
@@ -158,14 +162,14 @@ sbatch_now() {
     printf '%s\n' "${id%%;*}"
 }
 
-# A submission is whole or not there.
+# Undo a submission that was refused half-way.
 cancel_half() {
     scancel --user="$(id -un)" --name="$JOB_NAME" 2>/dev/null || true
     rm -rf "$FROZEN"
-    fail "sbatch refused: $(tail -n 1 <<<"$1"); mend the SLURM_ variables. Nothing is left in the queue"
+    fail "sbatch refused: $(tail -n 1 <<<"$1"); fix the SLURM_ variables. Nothing was left in the queue"
 }
 
-# jobs.tsv says which job runs which call.
+# Record in jobs.tsv which job runs which call.
 note_tasks() {
     local index
     for index in ${3//,/ }; do
@@ -174,7 +178,7 @@ note_tasks() {
     done
 }
 
-# The analysis as it would be run now, with the functions of ours that it needs.
+# Write the commands of the analysis to a file for the analysis job.
 freeze_analysis() {
     ANALYSIS=()
     each_analysis add_analysis

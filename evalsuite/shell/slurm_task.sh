@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The script of a job: slurm_task.sh ROOT FROZEN BASE|analysis MAX_REQUEUES. sbatch keeps a copy of it.
-# A task runs call BASE + its index; what becomes of it stands in FROZEN/records/N: time, event, detail.
+# The job script: slurm_task.sh ROOT FROZEN BASE|analysis MAX_REQUEUES. sbatch keeps a copy of it.
+# A task runs the call BASE + its index, and records time, event and detail in FROZEN/records/N.
 set -euo pipefail
 ROOT=$1 FROZEN=$2 BASE=$3 MAX_REQUEUES=$4
 source "$ROOT/evalsuite/shell/messages.sh"
 source "$ROOT/evalsuite/shell/jobs.sh"
 source "$ROOT/evalsuite/shell/machine.sh"
 
-KILLS=2 # that a call is forgiven; one that is killed again and again lacks memory, and each start loads the model
+KILLS=2 # after which a killed call is not queued again: it lacks memory, and each start loads the model
 WARNED="interrupted"
 ENGINE_PYTHON="" LOGS=$(cd "$FROZEN/../.." && pwd)
 
@@ -15,7 +15,7 @@ main() {
     NUMBER=$BASE JOB=$SLURM_JOB_ID
     if [[ $BASE != analysis ]]; then
         NUMBER=$((BASE + SLURM_ARRAY_TASK_ID))
-        JOB=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # an array's last task has the array's own id: it means all of them
+        JOB=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # the plain id of the last task means the whole array
     fi
     trap 'WARNED="time limit near" && on_signal TERM' USR1
     trap 'WARNED="told to stop" && on_signal TERM' TERM
@@ -25,7 +25,7 @@ main() {
 
 record() { printf '%s\t%s\t%s\n' "$(date +%s)" "$1" "${2//[[:cntrl:]]/ }" >>"$FROZEN/records/$NUMBER"; }
 
-# --wait: a node that failed cannot give its locks back; they are taken over when they have been still long enough.
+# --wait: the locks of a failed node are taken over only after they have not been refreshed for some time.
 run_task() {
     local status=0
     if ((${SLURM_RESTART_COUNT:-0} > MAX_REQUEUES)); then end 1 "given up after $MAX_REQUEUES requeues"; fi
@@ -38,7 +38,7 @@ run_task() {
     end 0 ""
 }
 
-# SIGKILL: the machine's memory, or somebody.
+# A SIGKILL usually means that memory ran out.
 after_kill() {
     local before
     before=$(grep -c $'\trequeued\tkilled' "$FROZEN/records/$NUMBER" || true)
@@ -46,7 +46,7 @@ after_kill() {
     queue_again "killed"
 }
 
-# open_log NAME COMMAND...: into LOG the log of this task, with this attempt's machine and command at its end.
+# open_log NAME COMMAND...: set LOG to the log of this task, and append this attempt's machine and command.
 open_log() {
     LOG=$LOGS/$(basename "$FROZEN")_$(printf "%02d" "$NUMBER")_${1//[^A-Za-z0-9._@+-]/_}.log
     RUN_PYTHON=$2
@@ -62,8 +62,8 @@ end() {
     exit "$1"
 }
 
-# In place of the function of jobs.sh: main.py has stopped after a signal, and all that it finished is kept.
-# Where Slurm itself is ending the job (cancelled, preempted with requeue), what follows is decided already.
+# Replaces the function of jobs.sh. main.py has stopped after a signal, and all that it finished is kept. If Slurm is
+# ending the job itself (cancelled, or preempted with requeue), there is nothing left to decide.
 end_interrupted() {
     local state
     state=$(scontrol -o show job "$JOB" 2>/dev/null | grep -o ' JobState=[A-Z_]*' || true)
@@ -75,11 +75,11 @@ queue_again() {
     if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$1; given up after $MAX_REQUEUES requeues"; fi
     record requeued "$1"
     say "requeued: $1"
-    scontrol requeue "$JOB" || end 1 "$1; could not be requeued: submit again"
+    scontrol requeue "$JOB" || end 1 "$1; could not be requeued, submit again"
     exit 0
 }
 
-# Both passes, the converter and the report; one that fails does not stop the next.
+# Run both passes, the converter and the report, even if one of them fails.
 run_analyses() {
     local command failed=()
     # shellcheck source=/dev/null

@@ -1,4 +1,4 @@
-# The variables of the block: their names, their values from the environment, and what is checked before anything runs.
+# The variables of the block: their names, their values from the environment, and the checks before anything runs.
 # shellcheck shell=bash
 
 SINGLE_VARIABLES=(
@@ -13,9 +13,11 @@ TABLE_VARIABLES=(TASK_SEEDS MODEL_ARGS)
 VARIABLES=("${SINGLE_VARIABLES[@]}" "${LIST_VARIABLES[@]}" "${TABLE_VARIABLES[@]}")
 declare -A FROM_ENVIRONMENT=()
 
-# Called before the block assigns its values. Unset, so that an array of the block is not mixed with a word from outside.
+# Called before the block assigns its values. The variables are unset, because assigning an array to a variable from the
+# environment would keep it exported.
 remember_environment() {
     local name
+    ENVIRONMENT_NAMES=$(compgen -e)
     for name in "${VARIABLES[@]}"; do
         [[ -v $name ]] || continue
         FROM_ENVIRONMENT[$name]=${!name}
@@ -41,7 +43,7 @@ say_environment() {
     say_profile
 }
 
-# Lists and tables given as one word (from the environment, or SEEDS="0 1" in a file) become what they stand for.
+# Convert lists and tables given as plain text (in the environment, or SEEDS="0 1" in a file) to arrays.
 normalise_variables() {
     local name
     for name in "${LIST_VARIABLES[@]}"; do
@@ -54,7 +56,7 @@ normalise_variables() {
 
 has_attribute() { [[ $(declare -p "$1" 2>/dev/null) =~ ^declare\ -[a-zA-Z]*$2 ]]; }
 
-# split_items TEXT SEPARATOR: into ITEMS; at newlines where the text has one, so that an item may hold the separator.
+# split_items TEXT SEPARATOR: sets ITEMS. Text with newlines is split there instead, so that items may contain spaces.
 split_items() {
     local separator=$2 lines line
     ITEMS=()
@@ -84,44 +86,88 @@ split_table() {
     local -n table_of_rows=$1
     for row in "${ITEMS[@]}"; do
         [[ $row == ?*=* ]] || die "$1: '$row' is not name=value; write $1='name=value${separator}name=value'"
-        [[ -z ${table_of_rows[${row%%=*}]+set} ]] || die "$1 names ${row%%=*} twice; once is enough"
+        [[ -z ${table_of_rows[${row%%=*}]+set} ]] || die "$1: ${row%%=*} is given twice; remove one"
         table_of_rows[${row%%=*}]=${row#*=}
     done
 }
 
 check_variables() {
     local name
+    check_environment
     for name in MODELS TASKS SEEDS; do
         local -n list_to_check=$name
-        ((${#list_to_check[@]})) || die "$name is empty; give at least one, e.g. in run_interactive.sh"
+        ((${#list_to_check[@]})) || die "$name is empty; give at least one, in a file or in run_interactive.sh"
     done
-    [[ -n $OUTPUT_DIR ]] || die "OUTPUT_DIR is empty; name a folder for the results"
+    [[ -n $OUTPUT_DIR ]] || die "OUTPUT_DIR is empty; give a folder for the results"
     check_word DEVICE auto cuda cpu
     check_word SETUP 0 1
     check_word USE_CHAT_TEMPLATE 0 1
-    [[ $GPUS =~ ^([1-9][0-9]{0,3})?$ ]] || die "GPUS=$GPUS: it is empty or a number from 1"
-    [[ $NODES =~ ^[1-9][0-9]{0,3}$ ]] || die "NODES=$NODES: it is a number from 1"
+    [[ $GPUS =~ ^([1-9][0-9]{0,3})?$ ]] || die "GPUS=$GPUS: must be empty or a whole number from 1"
+    [[ $NODES =~ ^[1-9][0-9]{0,3}$ ]] || die "NODES=$NODES: must be a whole number from 1"
     check_samples
     check_counts
     check_seeds
     check_models
 }
 
-check_word() {
-    local name=$1 word
-    shift
-    for word in "$@"; do [[ ${!name} != "$word" ]] || return 0; done
-    die "$name=${!name}: it is one of $(printf '%s ' "$@")"
+# SEED=0-9 instead of SEEDS=0-9 would run the defaults. A name is refused if it nearly is that of a variable which is
+# not set in the environment too. Inside a job, Slurm sets names of its own, such as SLURM_GPUS.
+check_environment() {
+    local name
+    for name in $ENVIRONMENT_NAMES; do
+        [[ " ${VARIABLES[*]} " != *" $name "* && -z ${FROM_ENVIRONMENT[$name]+set} ]] || continue
+        [[ $name != SLURM_* || -z ${SLURM_JOB_ID-} ]] || continue
+        similar_variable "$name"
+        [[ -n $SIMILAR && -z ${FROM_ENVIRONMENT[$SIMILAR]+set} ]] || continue
+        die "$name is set in the environment, but the variable is called $SIMILAR; rename it, or unset $name"
+    done
 }
 
-# Empty is what a profile may replace, `all` is not; main.py is given neither.
+# similar_variable NAME: sets SIMILAR to the variable that was probably meant, or to nothing.
+similar_variable() {
+    local known
+    SIMILAR=""
+    for known in "${VARIABLES[@]}"; do
+        [[ ${known:0:1} == "${1:0:1}" ]] || continue # typing errors are rare in the first letter, and this is fast
+        ! is_one_edit "$1" "$known" || SIMILAR=$known
+        [[ $known != *S ]] || ((${#known} < 8)) || ! is_one_edit "$1" "${known%S}" || SIMILAR=$known
+    done
+}
+
+# is_one_edit A B: whether one letter added, left out, changed or swapped with the next makes A into B. In short names a
+# changed letter makes another word (CPUS, MODES), so that does not count.
+is_one_edit() {
+    local a=$1 b=$2 i=0
+    ((${#a} <= ${#b})) || { a=$2 b=$1; }
+    ((${#b} - ${#a} <= 1)) || return 1
+    while ((i < ${#a})) && [[ ${a:i:1} == "${b:i:1}" ]]; do i=$((i + 1)); done
+    if ((${#a} < ${#b})); then
+        [[ ${b:i:1} == [A-Z_] && ${a:i} == "${b:i+1}" ]]
+    elif [[ ${a:i:2} == "${b:i+1:1}${b:i:1}" && ${a:i+2} == "${b:i+2}" ]]; then
+        return 0
+    else
+        ((${#a} > 7)) && [[ ${a:i+1} == "${b:i+1}" ]]
+    fi
+}
+
+# check_word NAME WORD...: whether the variable has one of these values.
+check_word() {
+    local name=$1 word words
+    shift
+    for word in "$@"; do [[ ${!name} != "$word" ]] || return 0; done
+    printf -v words ', %s' "$@"
+    die "$name=${!name}: must be one of: ${words#, }"
+}
+
+# A profile may replace an empty value but not `all`. main.py gets the flag with neither.
 check_samples() {
-    [[ $MAX_SAMPLES =~ ^(|all|[1-9][0-9]{0,8})$ ]] || die "MAX_SAMPLES=$MAX_SAMPLES: it is empty, 'all' or a number from 1"
+    [[ $MAX_SAMPLES =~ ^(|all|[1-9][0-9]{0,8})$ ]] ||
+        die "MAX_SAMPLES=$MAX_SAMPLES: must be empty, all, or a whole number from 1"
 }
 
 check_counts() {
     local name
     for name in SEEDS_PER_RUN TASKS_PER_RUN; do
-        [[ ${!name} =~ ^(all|[1-9][0-9]{0,5})$ ]] || die "$name=${!name}: it is 'all' or a number from 1"
+        [[ ${!name} =~ ^(all|[1-9][0-9]{0,5})$ ]] || die "$name=${!name}: must be all or a whole number from 1"
     done
 }

@@ -1,13 +1,13 @@
-# --watch: evaluates the checkpoints of training runs as they appear, until a signal comes or a file named STOP does.
+# --watch: evaluates the checkpoints of training runs as they appear, until a signal arrives or a file STOP is created.
 # shellcheck shell=bash
 
-WATCHED=()         # what --watch asks for, as NAME@=PATTERN, and the folder that each pattern's checkpoints lie in
-WATCHED_FOLDERS=()
-WATCH_USAGE="--watch takes a pattern, and a name if the folder above has none: --watch run7 'ckpts/run7/checkpoint-*'"
-RETRY_SECONDS=300  # until curves that a service did not take are offered again
+WATCHED=()         # the arguments of --watch, as NAME@=PATTERN
+WATCHED_FOLDERS=() # for each pattern, the folder that contains the checkpoints
+WATCH_USAGE="--watch takes a pattern, after a name if the folder above has none: --watch run7 'ckpts/run7/checkpoint-*'"
+RETRY_SECONDS=300  # after which curves are sent again to a service that did not accept them
 
-# take_watch [NAME] PATTERN [CONF]: into TAKEN how many words were used. A pattern without a wildcard is the folder that
-# they lie in.
+# take_watch [NAME] PATTERN [CONF]: read the arguments of --watch, and set TAKEN to the number of words used. A pattern
+# without a wildcard is the folder that contains the checkpoints.
 take_watch() {
     local name=${1-} pattern=${2-}
     TAKEN=2
@@ -27,8 +27,8 @@ take_watch() {
 watch_mode() {
     case $MODE in
         run_everything) MODE=watch_checkpoints ;;
-        show_plan) ;; # of what is there now
-        *) die "--watch evaluates here and now; leave out the other option" ;;
+        show_plan) ;; # the plan for the checkpoints that exist now
+        *) die "--watch runs on this machine and cannot be combined with --slurm or --prefetch; remove one" ;;
     esac
 }
 
@@ -46,39 +46,41 @@ watch_checkpoints() {
     rm -f "$WATCH_STATE"
     PLANNED_ONCE="" WAITING="" UNREPORTED="" UNLOGGED="" RETRY_AT=0 ROUND=0
     while :; do
-        stop_asked && stopping=1 || stopping=0 # before the look: the last checkpoint and the file may come together
+        stop_asked && stopping=1 || stopping=0 # checked first: the last checkpoint and the file may appear together
         next_checkpoints
         if ((${#NEXT[@]})); then evaluate_checkpoints; elif ((PENDING || !stopping)); then pause_watch; else break; fi
     done
     [[ -z $UNREPORTED$UNLOGGED ]] || report_checkpoints
-    say "" && say "Stopped: $STOP_FILE is there. Remove it before the next watch."
+    say "" && say "Stopped because of $STOP_FILE. Remove it before the next --watch."
     show_report
     exit $((${#FAILED[@]} > 0))
 }
 
-# Into CURVES the flags of the places that get the curves. main.py must not take the training's run for its own.
+# Check the variables of --watch, and set CURVES to the flags that say where curves are sent. WANDB_RUN_ID is unset
+# afterwards, so that main.py does not log to the run of the training.
 check_watch() {
     local names=("${WATCHED[@]%%@=*}")
     printf -v WATCH_PART '%s+' "${names[@]}"
     WATCH_PART=$(file_part "${WATCH_PART%+}") CURVES=()
-    [[ $WATCH_SETTLE =~ ^[0-9]{1,6}$ ]] || die "WATCH_SETTLE=$WATCH_SETTLE: it is a number of seconds"
+    [[ $WATCH_SETTLE =~ ^[0-9]{1,6}$ ]] || die "WATCH_SETTLE=$WATCH_SETTLE: must be a whole number of seconds"
     check_word WATCH_ORDER oldest newest
     [[ -z $WATCH_TENSORBOARD ]] || CURVES+=(--tensorboard "$WATCH_TENSORBOARD")
     [[ -z ${WANDB_RUN_ID-} ]] || CURVES+=(--wandb_run "$WANDB_RUN_ID")
     [[ -z ${WANDB_RUN_ID-} || ${#WATCHED[@]} == 1 ]] ||
-        die "WANDB_RUN_ID is one run, --watch asks for ${#WATCHED[@]}; watch each by itself"
+        die "WANDB_RUN_ID is a single run, but --watch has ${#WATCHED[@]}; watch each in a call of its own"
     unset WANDB_RUN_ID
     ((${#CURVES[@]} == 0)) || CURVES+=(--series "${names[@]}")
 }
 
-# Two watches of one run would evaluate by turns and report twice.
+# Two watches of the same run would evaluate checkpoints alternately and report them twice.
 hold_watch() {
     exec {WATCH_LOCK}>"$OUTPUT_DIR/logs/.watch_$WATCH_PART.lock"
     command -v flock >/dev/null || return 0
-    flock -n "$WATCH_LOCK" || fail "another watch of $WATCH_PART writes to $OUTPUT_DIR; end it first"
+    flock -n "$WATCH_LOCK" || fail "another --watch of $WATCH_PART is writing to $OUTPUT_DIR; stop it first"
 }
 
-# Into NEXT what can be evaluated now, one or, with GPUS, all; into PENDING how many others may be later.
+# Set NEXT to the checkpoints that can be evaluated now (only one, unless GPUS is set), and PENDING to the number of
+# those that may become ready later.
 next_checkpoints() {
     local kind rest limit=(--limit 1)
     [[ -z $GPUS ]] || limit=()
@@ -86,16 +88,16 @@ next_checkpoints() {
     while IFS=$'\t' read -r kind rest; do
         case $kind in
             ready) NEXT+=("$rest") ;;
-            skipped) note "skipped, until it changes: $rest" ;;
+            skipped) note "skipped until it changes: $rest" ;;
             pending) PENDING=$rest ;;
         esac
     done < <(list_checkpoints | PYTHONPATH=$ROOT "$RUN_PYTHON" -m evalsuite.launch.watch "$WATCH_STATE" \
         --settle "$WATCH_SETTLE" --order "$WATCH_ORDER" "${limit[@]}")
-    [[ -n $PENDING ]] || fail "the checkpoints could not be looked at; is $OUTPUT_DIR/logs writable?"
+    [[ -n $PENDING ]] || fail "the checkpoints could not be examined; is $OUTPUT_DIR/logs writable?"
 }
 
-# A line NAME@STEP, tab, FOLDER for each folder that matches, the first step first. What has neither a step nor a
-# config.json is no checkpoint; where only the step is missing, the name is empty.
+# Print NAME@STEP, tab, FOLDER for each matching folder, sorted by step. A folder with neither a step nor a config.json
+# is not a checkpoint; if only the step is missing, the name is empty.
 list_checkpoints() {
     local row folder
     for row in "${WATCHED[@]}"; do
@@ -109,7 +111,7 @@ list_checkpoints() {
     done
 }
 
-# Whether OUTPUT_DIR or the folder of every watched pattern has a file named STOP.
+# Whether there is a file STOP in OUTPUT_DIR, or in the folders of all watched patterns.
 stop_asked() {
     local folder found=()
     STOP_FILE=$OUTPUT_DIR/STOP
@@ -134,7 +136,7 @@ evaluate_checkpoints() {
     report_checkpoints
 }
 
-# What main.py refuses before anything could be planned is a mistake in the variables, and later this checkpoint's.
+# If main.py refuses the first plan, the variables are wrong; if it refuses a later one, that checkpoint is.
 plan_checkpoint() {
     local text status=0
     forget_failures "$MODEL_NAME: " ""
@@ -150,7 +152,7 @@ plan_checkpoint() {
     fi
 }
 
-# Failures that begin and end like this are over: the same is tried again.
+# forget_failures START END: drop the failures that begin and end like this, because the same is tried again.
 forget_failures() {
     local line kept=()
     for line in "${FAILED[@]}"; do [[ $line == "$1"*"$2" ]] || kept+=("$line"); done
@@ -167,12 +169,12 @@ report_checkpoints() {
     ((status == 0)) || { UNLOGGED=1 RETRY_AT=$((SECONDS + RETRY_SECONDS)) && FAILED+=("curves, see $ANALYSIS_LOG"); }
 }
 
-# Nothing to evaluate: catch up on the reports, then wait for a while, which a signal ends.
+# Nothing can be evaluated now: write the reports that are due, then wait for a while or until a signal arrives.
 pause_watch() {
     local seconds=$((WATCH_SETTLE / 3)) out
     if [[ -n $UNREPORTED || (-n $UNLOGGED && $SECONDS -ge $RETRY_AT) ]]; then report_checkpoints; fi
     if [[ -z $WAITING ]]; then
-        say "" && say "Waiting for checkpoints: ${WATCHED[*]#*@=}. Ctrl-C ends it, or a file $OUTPUT_DIR/STOP."
+        say "" && say "Waiting for checkpoints: ${WATCHED[*]#*@=}. To end, press Ctrl-C or create $OUTPUT_DIR/STOP."
     fi
     WAITING=1
     exec {out}>/dev/null

@@ -1,4 +1,4 @@
-"""PROFILE: which variables it sets, which it leaves alone, and that docs/training.md says what follows from it."""
+"""PROFILE: which variables it sets and which it keeps, and that docs/training.md describes the result."""
 
 import re
 from math import sqrt
@@ -21,7 +21,7 @@ def suite(tmp_path: Path) -> Suite:
 
 
 def made(suite: Suite, *args: str, **env: str) -> dict[str, list[str]]:
-    """Seeds, tasks' own seeds, lengths and problems of the one call that comes of it."""
+    """The flags for seeds, lengths and problems of the one call that results."""
     done = suite.run(*args, **{"TASKS": "aime24 amc23 math_500"} | env)
     assert done.returncode == 0, done.stderr
     (call,) = suite.calls()
@@ -30,7 +30,7 @@ def made(suite: Suite, *args: str, **env: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_makes_the_calls_that_its_page_describes(suite, profile):
+def test_a_profile_results_in_the_calls_that_the_page_describes(suite, profile):
     column = 1 + PROFILES.index(profile)
     rows = {row[0].rpartition("`")[0].rpartition("`")[2]: row[column] for row in table("seeds of")}
     found = made(suite, PROFILE=profile)
@@ -41,7 +41,7 @@ def test_a_profile_makes_the_calls_that_its_page_describes(suite, profile):
 
 
 def table(beginning: str) -> list[list[str]]:
-    """The cells of the page's table that has a row beginning like this."""
+    """The cells of the page's table that has a row beginning with this text."""
     tables = re.findall(r"(?:^\|.*\n)+", PAGE, re.MULTILINE)
     (found,) = [one for one in tables if f"\n| {beginning}" in one]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines()[2:]]
@@ -60,13 +60,13 @@ def test_the_half_widths_on_the_page_follow_from_seeds_and_problems():
         assert float(choice) == pytest.approx(50 * (high - low), abs=0.051)
 
 
-def test_what_the_environment_gives_wins_over_the_profile_even_if_it_is_the_default(suite):
+def test_the_environment_overrides_the_profile_even_with_the_default_value(suite):
     found = made(suite, PROFILE="paper", MAX_NEW_TOKENS="256", SEEDS="0 1", TASK_SEEDS="amc23=5", MAX_SAMPLES="")
     assert found["--seed"] == ["0", "1"] and found["--task_seeds"] == ["amc23=5"]
     assert found["--max_new_tokens"] == ["256"]
 
 
-def test_a_copy_of_the_block_with_a_profile_follows_the_profile_but_for_what_was_changed(suite):
+def test_in_a_copy_of_the_block_the_profile_replaces_only_unchanged_values(suite):
     text = SCRIPT.read_text()
     block = text[text.index("LOCAL_DIR=") : text.index("# ---- End")]
     changed = block.replace('PROFILE=""', 'PROFILE="quick"').replace("LOCAL_DIR=", "local_dir=", 1)
@@ -83,20 +83,20 @@ def test_all_problems_with_the_quick_profile_and_some_without_any(suite):
     assert values(suite.calls()[-1], "--max_samples") == ["7"]
 
 
-def test_a_dry_run_says_what_the_profile_sets_and_what_it_leaves(suite):
+def test_a_dry_run_shows_what_the_profile_sets_and_what_it_keeps(suite):
     done = suite.run("--dry-run", PROFILE="paper", TASKS="aime24 gsm8k", MAX_NEW_TOKENS="16384")
     assert "PROFILE=paper sets SEEDS='0-7' TASK_SEEDS[aime24]=0-31 MAX_SAMPLES='' MAX_MODEL_LENGTHS=''" in done.stdout
-    assert "; as you set them: MAX_NEW_TOKENS\n" in done.stdout
+    assert "; kept as you set them: MAX_NEW_TOKENS\n" in done.stdout
 
 
 def test_a_profile_that_does_not_exist_is_a_mistake(suite):
     done = suite.run(PROFILE="fast")
-    assert done.returncode == 2 and "PROFILE=fast: it is one of quick standard paper" in done.stderr
+    assert done.returncode == 2 and "PROFILE=fast: must be one of: quick, standard, paper\n" in done.stderr
     done = suite.run(MAX_SAMPLES="0")
-    assert done.returncode == 2 and "MAX_SAMPLES=0: it is empty" in done.stderr
+    assert done.returncode == 2 and "MAX_SAMPLES=0: must be empty, all, or a whole number from 1" in done.stderr
 
 
-def test_the_profile_knows_the_values_that_the_block_comes_with():
+def test_the_profile_knows_the_default_values_of_the_block():
     block = SCRIPT.read_text().split("# ---- ")[1]
     told = shell('for name in "${!SHIPPED[@]}"; do echo "$name=${SHIPPED[$name]}"; done').stdout.splitlines()
     assert len(told) == 4

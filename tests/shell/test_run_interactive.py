@@ -1,4 +1,4 @@
-"""run_interactive.sh against a stub that records what it would start (tests/support/stubs/python)."""
+"""run_interactive.sh with a stub that records what it would start (tests/support/stubs/python)."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def test_help_is_the_header_comment(suite):
     assert done.stdout.rstrip("\n").splitlines() == header
 
 
-def test_everything_fuses_into_one_call_by_default(suite):
+def test_everything_is_one_call_by_default(suite):
     done = suite.run(TASKS="aime24 gpqa:diamond", SEEDS="0-2", TEMPERATURES="0.6 1", MAX_NEW_TOKENS="10 20")
     assert done.returncode == 0, done.stderr
     (call,) = suite.calls()
@@ -64,19 +64,19 @@ def test_runs_of_one_seed_and_task_go_seed_by_seed(suite):
     ]  # fmt: skip
 
 
-def test_a_task_with_seeds_of_its_own_gets_all_of_them_in_runs(suite):
+def test_a_task_with_its_own_seeds_gets_all_of_them_over_several_runs(suite):
     suite.run(SEEDS_PER_RUN="2", SEEDS="0 1 2", TASKS="aime24 custom|math_500|0|0", TASK_SEEDS="aime24=0-4")
     asked = [(values(c, "--task"), values(c, "--seed"), values(c, "--task_seeds")) for c in suite.calls()]
     both = ["aime24", "custom|math_500|0|0"]
     assert asked == [(both, ["0", "1"], ["aime24=0-1"]), (both, ["2"], ["aime24=2-3"]), (["aime24"], [], ["aime24=4"])]
 
 
-def test_task_seeds_reach_a_task_written_the_old_way(suite):
+def test_task_seeds_apply_to_a_task_in_the_old_notation(suite):
     suite.run(TASKS="custom|aime24|0|0", TASK_SEEDS="aime24=5")
     assert values(suite.calls()[0], "--task_seeds") == ["aime24=5"]
 
 
-def test_model_args_win_over_the_lists(suite):
+def test_model_args_override_the_lists(suite):
     conf = suite.conf(
         """declare -A MODEL_ARGS=([small]="--temperature 0.1 --dtype=float16 --stop '' \\
             --system_prompt 'a  \\"b\\" \\$HOME'")
@@ -90,14 +90,30 @@ def test_model_args_win_over_the_lists(suite):
     assert values(call, "--system_prompt") == ['a  "b" $HOME'] and values(call, "--stop") == [""]
 
 
-def test_model_args_of_other_models_and_base_models_stay_apart(suite):
+def test_model_args_apply_to_their_model_only(suite):
     suite.run(MODELS="a/b c=./d", MODEL_ARGS="a/b=--top_p 1; c=--no-use_chat_template --top_k 3")
     first, second = suite.calls()
     assert values(first, "--top_p") == ["1"] and "--use_chat_template" in first and "--top_k" not in first
     assert values(second, "--top_p") == ["0.9"] and not {"--use_chat_template", "--no-use_chat_template"} & set(second)
 
 
-def test_environment_wins_over_the_file_and_the_file_over_the_block(suite):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MODEL_ARGS=([small]='--top_k 7')",
+        "declare -A MODEL_ARGS=([small]='--top_k 7')",
+        "MODEL_ARGS='small=--top_k 7; x=--top_k 8'",
+        "MODEL_ARGS[small]='--top_k 7'",
+    ],
+)
+def test_a_table_in_a_file_needs_no_declare(suite, text):
+    done = suite.run(suite.conf(f"{text}\nTASK_SEEDS=([demo_words]=5)\n"))
+    assert done.returncode == 0, done.stderr
+    assert values(suite.calls()[0], "--top_k") == ["7"]
+    assert values(suite.calls()[0], "--task_seeds") == ["demo_words=5"]
+
+
+def test_environment_overrides_the_file_and_the_file_overrides_the_block(suite):
     conf = suite.conf('SEEDS="5 6"\nTOP_PS=(0.5)\nTASKS=(x y z)\n')
     done = suite.run(conf, TOP_PS="0.7")
     (call,) = suite.calls()
@@ -119,12 +135,12 @@ def test_the_block_copied_to_a_file_is_a_valid_file(suite):
     assert done.returncode == 0 and not done.stderr
 
 
-def test_items_with_spaces_come_line_by_line(suite):
+def test_items_with_spaces_are_given_one_per_line(suite):
     suite.run(MODELS="one=./a b\ntwo=./c")
     assert [values(call, "--model") for call in suite.calls()] == [["one=./a b"], ["two=./c"]]
 
 
-def test_dry_run_prints_commands_that_can_be_pasted_and_what_they_cost(suite):
+def test_dry_run_prints_commands_that_can_be_pasted_and_their_cost(suite):
     done = suite.run("--dry-run", MODELS="q=./it's a model\nr=./r", DTYPES="auto")
     assert done.returncode == 0
     assert suite.calls() and all("--dry_run" in call for call in suite.calls())
@@ -135,13 +151,13 @@ def test_dry_run_prints_commands_that_can_be_pasted_and_what_they_cost(suite):
     assert not (suite.folder / "output").exists()
 
 
-def test_dry_run_ends_with_two_when_main_py_finds_a_mistake(suite):
+def test_dry_run_exits_with_2_if_main_py_finds_a_mistake(suite):
     suite.rules(**{"--task nope": {"exit": 2, "say": "main.py: unknown task nope"}})
     done = suite.run("--dry-run", TASKS="nope")
     assert done.returncode == 2 and "unknown task nope" in done.stderr
 
 
-def test_a_failing_model_does_not_stop_the_next_and_is_named_at_the_end(suite):
+def test_a_failing_model_does_not_stop_the_next_and_is_listed_at_the_end(suite):
     suite.rules(**{"--model bad=": {"exit": 1, "say": "engine died"}})
     done = suite.run(MODELS="bad=./bad good=./good")
     assert done.returncode == 1
@@ -149,10 +165,11 @@ def test_a_failing_model_does_not_stop_the_next_and_is_named_at_the_end(suite):
     assert suite.calls("analyze_summary.py") == [["output"]]
     last = done.stderr.splitlines()[-1]
     assert "bad: demo_arithmetic demo_words (exit code 1)" in last
+    assert "continuing with the remaining calls" in done.stderr
     assert "engine died" in (suite.folder / last.split("see ")[1]).read_text()
 
 
-def test_only_mistakes_end_with_two_and_analyse_nothing(suite):
+def test_only_mistakes_exit_with_2_without_an_analysis(suite):
     suite.rules(**{"main.py": {"exit": 2}})
     done = suite.run(MODELS="a=./a b=./b")
     assert done.returncode == 2 and not suite.calls("analyze_results.py")
@@ -166,7 +183,7 @@ def test_analysis_and_conversion_follow_in_order_and_their_failure_counts(suite)
     assert done.returncode == 1 and "convert_parquet_to_csv.py (exit code 1)" in done.stderr
 
 
-def test_a_log_begins_with_the_machine_and_ends_with_the_output(suite):
+def test_a_log_starts_with_the_machine_and_ends_with_the_output(suite):
     suite.rules(**{"main.py": {"say": "hello from main"}})
     done = suite.run(MODELS="org/name=./x")
     (log,) = (suite.folder / "output" / "logs").glob("*_01_org_name.log")
@@ -198,18 +215,19 @@ def test_what_an_analysis_could_not_read_is_on_the_screen(suite):
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
 @pytest.mark.parametrize("whole_group", [True, False])
-def test_a_signal_stops_after_the_running_main_py_stopped(suite, number, word, whole_group):
+def test_a_signal_ends_the_script_after_main_py_has_stopped(suite, number, word, whole_group):
     suite.rules(**{"--model a=": {"seconds": 30}})
     process = suite.start(MODELS="a=./a b=./b")
     wait_for_call(suite)
     (os.killpg if whole_group else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"stopped by {word}" in out and "run the same command again" in err
+    assert f"stopped by {word}" in out and "run the same command again to continue" in err
+    assert "stopping after the current requests; press Ctrl-C again to stop immediately" in err
     assert len(suite.calls()) == 1 and not suite.calls("analyze_results.py")
 
 
-def test_a_main_py_killed_by_the_system_is_a_failure_and_the_next_goes_on(suite):
+def test_a_killed_main_py_is_a_failure_and_the_next_call_runs(suite):
     suite.rules(**{"--model a=": {"seconds": 30}})
     process = suite.start(MODELS="a=./a b=./b")
     wait_for_call(suite)
@@ -221,7 +239,7 @@ def test_a_main_py_killed_by_the_system_is_a_failure_and_the_next_goes_on(suite)
 
 
 def wait_for_call(suite: Suite) -> None:
-    """Until the stub waits, its signal handlers in place."""
+    """Wait until the stub has installed its signal handlers."""
     logs = suite.folder / "output" / "logs"
     for _ in range(200):
         if any("waiting" in log.read_text() for log in logs.glob("*.log")):
@@ -234,21 +252,21 @@ MISTAKES = {
     "no models": ({"MODELS": ""}, "MODELS is empty"),
     "no seeds": ({"SEEDS": " "}, "SEEDS is empty"),
     "bad seeds": ({"SEEDS": "0 x"}, "'x' is neither a number nor a range"),
-    "seeds backwards": ({"SEEDS": "9-0"}, "'9-0' is no range"),
-    "seed above 31 bits": ({"SEEDS": "2147483648"}, "no range of seeds"),
-    "device": ({"DEVICE": "tpu"}, "DEVICE=tpu: it is one of auto cuda cpu"),
-    "per run": ({"SEEDS_PER_RUN": "0"}, "SEEDS_PER_RUN=0"),
-    "one name twice": ({"MODELS": "a/b a_b"}, "'a/b' and 'a_b' have one name"),
+    "seeds backwards": ({"SEEDS": "9-0"}, "'9-0' is not a valid range"),
+    "seed above 31 bits": ({"SEEDS": "2147483648"}, "none above 2147483647"),
+    "device": ({"DEVICE": "tpu"}, "DEVICE=tpu: must be one of: auto, cuda, cpu"),
+    "per run": ({"SEEDS_PER_RUN": "0"}, "SEEDS_PER_RUN=0: must be all or a whole number from 1"),
+    "one name twice": ({"MODELS": "a/b a_b"}, "'a/b' and 'a_b' have the same name"),
     "open quote": ({"MODEL_ARGS": "small=--stop 'x"}, "a quote is not closed"),
     "not name=value": ({"TASK_SEEDS": "aime24"}, "'aime24' is not name=value"),
-    "task twice": ({"TASK_SEEDS": "aime24=0 aime24=1"}, "TASK_SEEDS names aime24 twice"),
+    "task twice": ({"TASK_SEEDS": "aime24=0 aime24=1"}, "TASK_SEEDS: aime24 is given twice"),
     "no such folder": ({"LOCAL_DIR": "/nonexistent"}, "LOCAL_DIR must be a folder"),
     "no such python": ({"PYTHON": "/nonexistent"}, "SETUP=0, but"),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_in_one_line_before_anything_starts(suite, name):
+def test_a_mistake_is_one_line_before_anything_starts(suite, name):
     env, message = MISTAKES[name]
     done = suite.run(**env)
     assert done.returncode == 2 and message in done.stderr.splitlines()[-1]
@@ -258,19 +276,52 @@ def test_a_mistake_is_told_in_one_line_before_anything_starts(suite, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("TEMPERATURE=0.6\n", "TEMPERATURE is no variable of run_interactive.sh (TEMPERATURES?)"),
-        ("SEEDS=(0 1\n", "mend the file"),
-        ("false\n", "reading it failed"),
-        ("SEEDS=$UNKNOWN\n", "reading it failed"),
+        ("TEMPERATURE=0.6\n", "TEMPERATURE is not a variable of run_interactive.sh; did you mean TEMPERATURES?"),
+        ("TASKS=(a)\nSEEDS=(0 1\n", 'fix this line; valid ones: SEEDS="0-9" '),
+        ("false\n", "a command in this file failed; fix or remove it"),
+        ("TASKS=(a)\nSEEDS=$UNKNOWN\n", "line 2: UNKNOWN: unbound variable; fix this line; valid ones: "),
+        ("no_such_command\n", "line 1: no_such_command: command not found; fix this line; "),
     ],
 )
-def test_a_broken_file_of_variables_is_named(suite, text, message):
+def test_a_broken_file_of_variables_is_one_line_with_advice(suite, text, message):
     done = suite.run(suite.conf(text))
-    assert done.returncode == 2 and "my conf.sh" in done.stderr and message in done.stderr
-    assert not suite.calls()
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "my conf.sh" in done.stderr and message in done.stderr and not suite.calls()
 
 
-def test_a_file_may_have_helpers_and_export_names_for_other_programs(suite):
+def test_what_a_file_prints_is_shown(suite):
+    done = suite.run(suite.conf("echo 'a warning' >&2\n"))
+    assert done.returncode == 0 and "a warning\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SEED", "SEEDS"),
+        ("TASK", "TASKS"),
+        ("TEMPERATURE", "TEMPERATURES"),
+        ("TEMPRATURE", "TEMPERATURES"),
+        ("MAX_NEW_TOKEN", "MAX_NEW_TOKENS"),
+        ("SEDES", "SEEDS"),
+        ("OUTPUT_DIRS", "OUTPUT_DIR"),
+        ("BASE_URI", "BASE_URL"),
+    ],
+)
+def test_a_misspelt_variable_in_the_environment_is_refused_in_one_line(suite, name, meant):
+    done = suite.run(**{name: "x"})
+    assert done.returncode == 2 and not suite.calls()
+    message = f"{name} is set in the environment, but the variable is called {meant}; rename it, or unset {name}"
+    assert done.stderr == f"run_interactive: {message}\n"
+
+
+def test_other_names_in_the_environment_are_left_alone(suite):
+    others = {name: "x" for name in ("PYTHON3", "CPUS", "NODE_OPTIONS", "seed", "HF_HOME", "EDITOR", "TASKSET")}
+    assert suite.run(**others).returncode == 0
+    assert suite.run(SEED="1", SEEDS="0-2").returncode == 0, "the right name is set too"
+    assert suite.run(SLURM_GPUS="1", SLURM_JOB_ID="7").returncode == 0, "Slurm sets such names inside a job"
+
+
+def test_a_file_may_define_helpers_and_export_names_for_other_programs(suite):
     del suite.env["MODELS"]
     done = suite.run(suite.conf('base=/data\nexport HF_HOME=$base/hf\nMODELS=("m=$base/m")\n'))
     assert done.returncode == 0 and values(suite.calls()[0], "--model") == ["m=/data/m"]
@@ -283,9 +334,9 @@ def test_names_are_never_run_as_code(suite):
     assert values(suite.calls()[0], "--top_p") == ["1"] and not (suite.folder / "pwned").exists()
 
 
-def test_names_without_effect_are_pointed_out(suite):
+def test_entries_without_effect_are_reported(suite):
     err = suite.run(TASK_SEEDS="aime99=0", MODEL_ARGS="other=--top_p 1").stderr
-    assert "TASK_SEEDS names aime99" in err and "MODEL_ARGS names other" in err
+    assert "TASK_SEEDS has an entry for aime99" in err and "MODEL_ARGS has an entry for other" in err
 
 
 def test_unknown_options_and_two_files_are_refused(suite):
@@ -294,20 +345,20 @@ def test_unknown_options_and_two_files_are_refused(suite):
     assert "two files" in suite.run(conf, conf).stderr
 
 
-def test_passwords_in_a_url_are_shown_nowhere(suite):
+def test_passwords_in_a_url_are_hidden_everywhere(suite):
     done = suite.run(BASE_URL="http://me:secret@host:8000/v1")
     assert values(suite.calls()[0], "--base_url") == ["http://me:secret@host:8000/v1"]
     logs = "".join(log.read_text() for log in (suite.folder / "output" / "logs").iterdir())
     assert "secret" not in done.stdout + done.stderr + logs and "http://***@host:8000/v1" in logs
 
 
-def test_an_output_folder_that_cannot_be_made_is_one_line(suite):
+def test_an_output_folder_that_cannot_be_created_is_one_line(suite):
     (suite.folder / "output").write_text("a file")
     done = suite.run()
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "choose another OUTPUT_DIR" in done.stderr
 
 
-def test_seeds_expand_and_compact_to_the_same(suite):
+def test_expanded_seeds_compact_to_the_same(suite):
     done = shell('expand_seeds 0-2 7 "9,8,8"; compact_seeds "${EXPANDED[@]}"; expand_seeds 05; echo "${EXPANDED[@]}"')
     assert done.stdout.splitlines() == ["0-2,7,9,8", "5"]
 
@@ -317,7 +368,7 @@ def test_sourcing_the_script_starts_nothing():
     assert (done.stdout, done.stderr, done.returncode) == ("sourced\n", "", 0)
 
 
-def test_an_old_bash_is_told_to_go(tmp_path):
+def test_an_old_bash_is_refused_in_one_line(tmp_path):
     guard = re.search(r"if \(\(BASH_VERSINFO.*?\nfi\n", SCRIPT.read_text(), re.DOTALL)[0]
     old = guard.replace("BASH_VERSINFO[0]", "3").replace("BASH_VERSINFO[1]", "2")
     done = subprocess.run(["bash", "-c", old], capture_output=True, text=True)

@@ -1,6 +1,6 @@
-"""Set-up: what is installed, once, and what is said when it cannot be. pip and venv are the stub's (tests/support).
+"""Set-up: what is installed, only once, and the messages if it fails. pip and venv are stubs (tests/support).
 
-That the pinned requirements really install is shown by .ci/run, whose tests run in the environment they make.
+That the pinned requirements can really be installed is tested by .ci/run, which runs the tests in that environment.
 """
 
 import ast
@@ -23,7 +23,7 @@ TORCH_MISSING = "ERROR: No matching distribution found for torch==2.13.0+cpu"
 
 
 class Clone:
-    """A fresh clone's files that set-up needs, and a PATH on which `python3` is the stub."""
+    """A fresh clone with the files that set-up needs, and a PATH on which `python3` is the stub."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder / "suite"
@@ -62,7 +62,7 @@ class Clone:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def calls(self, name: str) -> list[list[str]]:
-        """Arguments of what was run, and forgotten: `pip`, `venv`, ..."""
+        """The arguments of the recorded calls of a program: `pip`, `venv`, ..."""
         path = self.folder / "calls.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         return [call[1:] for call in map(json.loads, lines) if call[0] == name]
@@ -98,15 +98,15 @@ def test_a_gpu_gets_the_cuda_requirements(clone):
     assert not [call for call in clone.calls("pip") if call[0] == "uninstall"]
 
 
-def test_what_is_installed_decides_on_a_machine_without_a_gpu_too(clone):
+def test_an_existing_installation_takes_precedence_on_a_machine_without_a_gpu(clone):
     clone.run(DEVICE="cuda")
     clone.forget()
     assert clone.run().returncode == 0 and clone.calls("pip") == []
     refused = clone.run(DEVICE="cpu")
-    assert refused.returncode == 2 and "holds vLLM for cuda" in refused.stderr
+    assert refused.returncode == 2 and ".venv has vLLM for cuda" in refused.stderr
 
 
-def test_pytorchs_index_is_asked_only_when_plain_resolution_fails(clone):
+def test_pytorchs_index_is_used_only_if_the_configured_indexes_fail(clone):
     clone.rules(**{"off -r": {"exit": 1, "say": TORCH_MISSING}})
     done = clone.run()
     assert done.returncode == 0, done.stderr
@@ -127,7 +127,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failed_installation_is_one_line_with_what_to_do(clone, name):
+def test_a_failed_installation_is_one_line_with_advice(clone, name):
     text, message = FAILURES[name]
     clone.rules(**{"pip install": {"exit": 1, "say": text}})
     done = clone.run()
@@ -146,7 +146,7 @@ def test_an_unusable_installation_is_not_marked_as_done(clone):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_installation_is_begun_afresh(clone, number):
+def test_an_interrupted_installation_starts_again_from_scratch(clone, number):
     clone.rules(**{"pip install": {"seconds": 30}})
     process = clone.start()
     wait_for(lambda: "waiting" in "".join(log.read_text() for log in clone.root.glob("logs/*.log")))
@@ -168,7 +168,7 @@ def wait_for(condition) -> None:
 
 
 def kill_stub(clone: Clone) -> None:
-    """End the pip that outlived its SIGKILLed parent: found by this clone's own path."""
+    """End the pip that outlived its killed parent, found by the path of this clone."""
     marker = str(clone.root / ".venv" / "bin" / "python").encode()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -211,17 +211,17 @@ def test_setup_0_installs_nothing(clone):
 
 def test_a_dry_run_installs_nothing(clone):
     done = clone.run("--dry-run")
-    assert done.returncode == 0 and "once set-up is done" in done.stdout
+    assert done.returncode == 0 and "can be counted after set-up" in done.stdout
     assert not (clone.folder / "calls.jsonl").exists() and not (clone.root / ".venv").exists()
 
 
-def test_two_set_ups_at_once_install_once(clone):
+def test_two_set_ups_at_the_same_time_install_once(clone):
     clone.rules(**{"install --disable": {"seconds": 1}})
     both = [clone.start(), clone.start()]
     outs = [process.communicate(timeout=60)[0] for process in both]
     installs = [call for call in clone.calls("pip") if call[-1].endswith("requirements-cpu.txt")]
     assert [process.returncode for process in both] == [0, 0] and len(installs) == 1
-    assert any("waiting for another one" in out for out in outs)
+    assert any("waiting for another set-up" in out for out in outs)
 
 
 REFUSALS = {
@@ -231,7 +231,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_machine_that_cannot_be_set_up_is_told_in_one_line(clone, name):
+def test_an_unsuitable_machine_is_one_line(clone, name):
     program, code, variable, value, message = REFUSALS[name]
     (clone.folder / "bin" / program).unlink(missing_ok=True)
     clone.program(program, code)
@@ -239,7 +239,7 @@ def test_a_machine_that_cannot_be_set_up_is_told_in_one_line(clone, name):
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and message in done.stderr
 
 
-def test_a_python_without_venv_says_which_package_brings_it(clone):
+def test_a_python_without_venv_names_the_package_to_install(clone):
     clone.program("python4", f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
     done = clone.run(PYTHON="python4")
     assert done.returncode == 1 and "apt-get install python3-venv" in done.stderr
@@ -272,7 +272,7 @@ def test_every_import_of_the_suite_is_pinned():
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names of the modules that a file imports."""
+    """The top-level names of the modules that a file imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
