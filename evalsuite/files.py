@@ -93,6 +93,15 @@ def printable(text: str, limit: int = 300) -> str:
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), shown)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and a noun in the singular or plural.
+
+    >>> counted(1, "experiment"), counted(1200, "experiment")
+    ('1 experiment', '1,200 experiments')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -10,7 +10,8 @@ from evalsuite.engine.supervisor import PR_SET_PDEATHSIG, prctl
 
 PARENT = "EVALSUITE_PARENT"  # the environment variable that holds main.py's process ID
 
-prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # otherwise it would go on loading lighteval for ten seconds after main.py ended
+# Without this, it would keep loading lighteval for up to ten seconds after main.py has ended.
+prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 if os.getppid() != int(os.environ.get(PARENT, os.getppid())):  # main.py ended before that call
     os._exit(0)
 os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}

@@ -1,4 +1,4 @@
-"""A LightevalModel that answers from the journal: lighteval grades what was generated elsewhere."""
+"""A LightevalModel that answers from the journal, so that lighteval grades completions that were generated before."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,8 @@ from evalsuite.pipeline.render import Prompt
 from evalsuite.store.journal import Completion
 
 
-class AnswersConfig(ModelConfig):
-    """What lighteval writes into its results about the model; `seed` stands in the generation parameters."""
+class JournalModelConfig(ModelConfig):
+    """What lighteval's results say about the model. The experiment's seed is among the generation parameters."""
 
     dtype: str = "auto"
     max_model_length: int | None = None
@@ -25,14 +25,14 @@ class AnswersConfig(ModelConfig):
 
 
 class _NoCache:
-    """lighteval's sample cache, which the journal replaces."""
+    """Replaces lighteval's cache of samples, which we do not need."""
 
     def _init_registry(self, registry: Any) -> None:
-        """Nothing to prepare."""
+        """Do nothing."""
 
 
-def config_of(manifest: dict[str, Any]) -> AnswersConfig:
-    """lighteval's model configuration for an experiment."""
+def config_from(manifest: dict[str, Any]) -> JournalModelConfig:
+    """lighteval's model configuration for the experiment that a manifest describes."""
     values = manifest["configuration"]
     parameters = {
         "temperature": values["temperature"],
@@ -46,7 +46,7 @@ def config_of(manifest: dict[str, Any]) -> AnswersConfig:
         "seed": manifest["seed"],
     }
     batch = {name: manifest["circumstances"].get(name) for name in ("max_num_seqs", "max_num_batched_tokens")}
-    return AnswersConfig(
+    return JournalModelConfig(
         model_name=manifest["model"],
         generation_parameters=GenerationParameters(**parameters),
         system_prompt=values["system_prompt"],
@@ -57,15 +57,17 @@ def config_of(manifest: dict[str, Any]) -> AnswersConfig:
     )
 
 
-def compact(completion: Completion) -> Completion:
-    """The same with its token ids as an array: 32,768 Python ints weigh a megabyte, which lighteval would copy."""
+def with_token_array(completion: Completion) -> Completion:
+    """The completion with its token ids as an array: as 32,768 Python ints they take a megabyte, and lighteval makes
+    copies of them."""
     return replace(completion, token_ids=np.asarray(completion.token_ids, dtype=np.int64))
 
 
 def thinking_opened(completions: dict[str, Completion], prompts: dict[str, Prompt]) -> str:
-    """The tag with which the template opened the thinking before every response, "" where it did not.
+    """The tag with which the chat template opened the thinking at the end of every prompt; "" if it did not.
 
-    All prompts of a task end alike. Messages are rendered by their server, out of sight: there the responses tell.
+    All prompts of a task end in the same way. If the server rendered them from messages, we do not have their text, so
+    this is inferred from the responses.
     """
     prompt = next(iter(prompts.values()), None)
     if prompt is not None and not prompt.messages:
@@ -74,17 +76,19 @@ def thinking_opened(completions: dict[str, Completion], prompts: dict[str, Promp
 
 
 class JournalModel(LightevalModel):
-    """Answers each document with the journaled completion of its problem."""
+    """Answers each document with the journaled completion of its problem. `completions` and `prompts` are by problem
+    hash; the completions should have gone through `with_token_array`."""
 
-    def __init__(self, config: AnswersConfig, completions: dict[str, Completion], prompts: dict[str, Prompt]) -> None:
-        """`completions` by problem, as `compact` leaves them."""
+    def __init__(
+        self, config: JournalModelConfig, completions: dict[str, Completion], prompts: dict[str, Prompt]
+    ) -> None:
         self.config, self.completions, self.prompts = config, completions, prompts
         self._cache = _NoCache()
         self._opened = thinking_opened(completions, prompts)
 
     @property
     def tokenizer(self) -> Any:
-        raise RuntimeError("answers come from the journal; nothing is tokenized here")
+        raise RuntimeError("the answers come from the journal, so nothing is tokenized here")
 
     @property
     def add_special_tokens(self) -> bool:
@@ -95,7 +99,7 @@ class JournalModel(LightevalModel):
         return self.config.max_model_length or 0
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
-        """The journal's answers in the documents' order; what is known of each goes into doc.specific."""
+        """The journaled answers in the order of the documents; facts about each are added to its doc.specific."""
         return [self._answer(doc) for doc in docs]
 
     def _answer(self, doc: Doc) -> ModelResponse:
@@ -117,7 +121,7 @@ class JournalModel(LightevalModel):
         )
 
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
-        raise RuntimeError("only tasks whose answers are generated can run")
+        raise RuntimeError("only tasks whose answers are generated are supported")
 
     def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
-        raise RuntimeError("only tasks whose answers are generated can run")
+        raise RuntimeError("only tasks whose answers are generated are supported")

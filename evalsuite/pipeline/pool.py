@@ -1,6 +1,6 @@
-"""The pool of worker processes, started from a forkserver that has lighteval preloaded.
+"""The pool of worker processes, which are forked from a forkserver that has lighteval preloaded.
 
-Functions are given by name, such as `evalsuite.pipeline.worker:grade`: importing them would load lighteval here.
+Functions are given by name, such as `evalsuite.pipeline.worker:grade`, because importing them would import lighteval.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from evalsuite.errors import RunError, UserError
 from evalsuite.files import ROOT
 from evalsuite.pipeline.jobs import Graded, GradeJob
 
-ATTEMPTS = 3  # a worker that is killed is started again
-# Python ignores a module here that cannot be imported; tests/pipeline/test_workers.py imports them.
+ATTEMPTS = 3  # of a call whose worker is killed
+# The forkserver silently ignores modules that it cannot import, so tests/pipeline/test_workers.py imports these.
 PRELOADED = ("evalsuite.pipeline.forkserver", "evalsuite.pipeline.worker")
 GRADE, RENDER = "evalsuite.pipeline.worker:grade", "evalsuite.pipeline.render:render"
 
@@ -32,7 +32,7 @@ class WorkerKilled(RunError):
 
 @dataclass(frozen=True, eq=False)
 class Child:
-    """A worker's process, the pipe to it, and what it is there for."""
+    """A worker's process, the pipe to it, and the purpose that it serves."""
 
     process: Any
     channel: Any
@@ -40,9 +40,10 @@ class Child:
 
 
 class Workers:
-    """Children of a forkserver that has lighteval loaded; each is killed with it, and it ends with this process.
+    """Children of a forkserver that has lighteval loaded. The forkserver ends with this process, and its children with
+    it.
 
-    A child that has graded one experiment of a task keeps what it has parsed for the next one.
+    A child that has graded one experiment of a task caches what it has parsed for the next one.
     """
 
     def __init__(self, count: int) -> None:
@@ -56,17 +57,18 @@ class Workers:
         self._closed = False
 
     def warm_up(self) -> None:
-        """Start the forkserver now; it loads lighteval while something else happens."""
+        """Start the forkserver, which loads lighteval in the background."""
         from multiprocessing import forkserver
 
         with self._lock, _package_on_path():
             forkserver.ensure_running()
 
     async def call(self, function: str, argument: Any, log: Path, purpose: str = "") -> Any:
-        """Run `function`, given as `module:name`, on the argument in a child: one that was kept because it served the
-        same purpose, else a new one.
+        """Run `function`, given as `module:name`, on the argument in a child: an idle one that served the same purpose,
+        or a new one.
 
-        Its exceptions are raised here. A child that is killed is started again; RunError when that keeps happening.
+        UserErrors and RunErrors of the function are raised here. If the child is killed, another one is tried; raises
+        RunError if that keeps happening, or if the function raises anything else.
         """
         for attempt in range(ATTEMPTS):
             try:
@@ -104,7 +106,7 @@ class Workers:
         raise RunError(f"a worker failed: {value}; see {log}")
 
     def _take(self, purpose: str) -> "Child":
-        """An idle child that served the purpose, or a new one in the place of one that served another."""
+        """An idle child that served this purpose, or a new one, which replaces an idle one that served another."""
         with self._lock:
             for child in self._idle:
                 if child.purpose == purpose:
@@ -130,13 +132,13 @@ class Workers:
             return child
 
     def _end(self, child: "Child") -> None:
-        """A child leaves when nobody can ask it any more."""
+        """End a child: it exits when its pipe is closed."""
         child.channel.close()
         child.process.join()
         self.living.discard(child)
 
     async def grade(self, job: GradeJob) -> Graded:
-        """Grade an experiment in a worker. Never raises for a single experiment."""
+        """Grade an experiment in a worker. If that fails, the result says why; nothing is raised."""
         async with self.slots:
             try:
                 return await self.call(GRADE, job, job.log, job.spec)
@@ -144,9 +146,9 @@ class Workers:
                 return Graded(job.manifest["experiment"], error=str(error))
 
     def kill(self) -> None:
-        """End all children at once; what they were grading is graded again later."""
+        """Kill all children; what they were grading is graded again by a later run."""
         self._closed = True
-        if not self._lock.acquire(timeout=0.2):  # a start waits for the forkserver, which still loads lighteval
+        if not self._lock.acquire(timeout=0.2):  # a child is being started, and the forkserver still loads lighteval
             _kill_forkserver()
             self._lock.acquire()
         self._lock.release()
@@ -157,7 +159,7 @@ class Workers:
 
 
 def _kill_forkserver() -> None:
-    """A later start makes another."""
+    """Kill the forkserver; a later start makes a new one."""
     from multiprocessing import forkserver
 
     if pid := forkserver._forkserver._forkserver_pid:
@@ -166,11 +168,11 @@ def _kill_forkserver() -> None:
 
 
 def _main(channel: Any) -> None:
-    """The child: call after call, its output goes to a log, its result or what it raised to the parent."""
+    """The child: make one call after the other, its output going to a log, and send back the result or the error."""
     from evalsuite.engine.supervisor import PR_SET_PDEATHSIG, prctl
 
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if not multiprocessing.parent_process().is_alive():  # main.py ended, and the forkserver with it, before that
+    if not multiprocessing.parent_process().is_alive():  # the forkserver ended before prctl was called
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     with contextlib.suppress(EOFError):
@@ -197,7 +199,7 @@ def _outcome(function: str, argument: Any) -> tuple[str, Any]:
 
 @contextlib.contextmanager
 def _package_on_path() -> Iterator[None]:
-    """The forkserver finds this package wherever it is started, and knows whose child it is."""
+    """Let the forkserver find this package from any folder, and know the process that it belongs to."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     values = {"PYTHONPATH": path, "EVALSUITE_PARENT": str(os.getpid())}  # the latter: see forkserver.py
     before = {name: os.environ.get(name) for name in values}

@@ -1,4 +1,4 @@
-"""Giving an experiment's scores to the trackers that were asked for, after all is saved: a failure is only said."""
+"""Upload an experiment's scores to the requested trackers. It is saved before that, so a failure is only reported."""
 
 import json
 import os
@@ -15,33 +15,36 @@ from evalsuite.files import printable
 from evalsuite.pipeline.jobs import GradeJob
 from evalsuite.plan.uploads import leave_inherited_service
 
-PUSH_SECONDS = 300.0  # a service that hangs would hold this worker
+PUSH_SECONDS = 300.0  # after which a service counts as hanging, so that it does not block the worker
 
 
 def push(job: GradeJob, tracker: EvaluationTracker, results: Path, details: Path) -> list[str]:
-    """Push to each; returns what went wrong. `results` and `details` are the saved files, below the job's folder."""
+    """Upload to each tracker; returns a warning for each that failed. `results` and `details` are the saved files,
+    relative to the job's folder."""
     asked: list[tuple[str, Callable[[], None]]] = []
     if job.uploads.wandb:
         asked.append(("Weights & Biases", lambda: _to_wandb(job, tracker.results)))
     if job.uploads.tensorboard:
         asked.append(("TensorBoard", lambda: _to_tensorboard(job, tracker.metrics_logger.metric_aggregated)))
     if job.uploads.hub:
-        asked.append(("the Hub", lambda: _to_hub(job, tracker, results, job.folder / details)))
-    return [warning for name, action in asked if (warning := _tried(name, action))]
+        asked.append(("the hub", lambda: _to_hub(job, tracker, results, job.folder / details)))
+    return [warning for name, action in asked if (warning := _try(name, action))]
 
 
-def _tried(name: str, action: Callable[[], None]) -> str | None:
+def _try(name: str, action: Callable[[], None]) -> str | None:
+    """Run one upload; returns a warning if it fails."""
     try:
         with deadline(PUSH_SECONDS):
             action()
-    except Exception as error:  # whatever a service and its client come up with: the experiment is finished
+    except Exception as error:  # clients raise all kinds of errors, and none of them may cost the finished experiment
         reason = str(error).strip().splitlines() or [""]
-        return f"not sent to {name}: {type(error).__name__}: {printable(reason[0], 200)}; --regrade sends it again"
+        shown = f"{type(error).__name__}: {printable(reason[0], 200)}"
+        return f"not uploaded to {name}: {shown}; run again with --regrade to upload it"
     return None
 
 
 def _to_wandb(job: GradeJob, results: dict[str, Any]) -> None:
-    """A run an experiment, by lighteval's tracker, which knows only these variables."""
+    """Log one W&B run per experiment. lighteval's tracker takes the run's settings only from these variables."""
     leave_inherited_service()
     os.environ["WANDB_PROJECT"] = job.uploads.wandb
     os.environ.setdefault("WANDB_NAME", job.manifest["experiment"])
@@ -54,7 +57,7 @@ def _to_wandb(job: GradeJob, results: dict[str, Any]) -> None:
 
 
 def _to_tensorboard(job: GradeJob, metrics: dict[str, dict[str, float]]) -> None:
-    """The tags of lighteval's own push_to_tensorboard, which refuses without nanotron and a Hub organisation."""
+    """Write events with the tags of lighteval's push_to_tensorboard, which itself needs nanotron."""
     from tensorboardX import SummaryWriter
 
     with SummaryWriter(logdir=str(job.folder / "tb")) as writer:
@@ -66,8 +69,8 @@ def _to_tensorboard(job: GradeJob, metrics: dict[str, dict[str, float]]) -> None
 
 
 def _to_hub(job: GradeJob, saved: EvaluationTracker, results: Path, details: Path) -> None:
-    """By lighteval's tracker: a private data set a model, with results and details."""
+    """Push results and details with lighteval's tracker, to one private data set per model."""
     tracker = EvaluationTracker(str(job.folder), push_to_hub=True, hub_results_org=job.uploads.hub)
-    tracker.general_config_logger = saved.general_config_logger  # it knows the model's name
+    tracker.general_config_logger = saved.general_config_logger  # it has the model's name
     date = results.stem.removeprefix("results_")
     tracker.push_to_hub(date, {job.spec: Dataset(pq.read_table(details))}, saved.results)

@@ -1,19 +1,23 @@
-"""What is sent for each problem: prompts rendered by lighteval's PromptManager, as token ids or as messages.
+"""Render the prompts of all problems with lighteval's PromptManager, as token ids or as messages.
 
-Runs in a child of the forkserver, which has lighteval loaded, while the engine loads its model.
+This runs in a worker, which has lighteval loaded, while the engine loads its model.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UserError
+from evalsuite.experiment import Experiment
+from evalsuite.plan.sweep import Sweep
 from evalsuite.tasks.problems import Selection
 
 
 @dataclass(frozen=True)
 class RenderJob:
-    """What the child needs to render all tasks of a sweep."""
+    """What a worker needs to render the prompts of a sweep's tasks."""
 
     specs: tuple[str, ...]
     table_path: str
@@ -25,28 +29,44 @@ class RenderJob:
     chat_template_kwargs: dict[str, Any]
     trust_remote_code: bool
 
+    @classmethod
+    def of(cls, sweep: Sweep, experiments: Iterable[Experiment]) -> "RenderJob":
+        """The job for the tasks of these experiments of a sweep."""
+        shared = sweep.experiments[0].configuration  # the fields used here are the same in all experiments of a sweep
+        return cls(
+            specs=tuple(dict.fromkeys(sweep.task_of(one).spec for one in experiments)),
+            table_path=sweep.args.custom_tasks_directory,
+            data_dir=sweep.args.data_dir,
+            selection=sweep.selection,
+            tokenizer=None if sweep.chat else sweep.model.folder,
+            use_chat_template=shared.use_chat_template,
+            system_prompt=shared.system_prompt,
+            chat_template_kwargs=json.loads(shared.chat_template_kwargs),
+            trust_remote_code=sweep.args.trust_remote_code,
+        )
+
 
 @dataclass(frozen=True)
 class Prompt:
-    """One problem as it is sent. `ids` are the prompt's token ids, empty where messages are sent instead."""
+    """The prompt of one problem."""
 
-    problem: str
+    problem: str  # problem hash
     text: str = field(repr=False)
-    ids: tuple[int, ...] = field(repr=False, default=())
+    ids: tuple[int, ...] = field(repr=False, default=())  # token ids; empty if messages are sent instead
     messages: tuple[dict[str, str], ...] = field(repr=False, default=())
-    stop: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()  # stop sequences of a task that lighteval defines
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """All prompts by task spec, and the texts of the tokens that end a sequence."""
+    """All prompts by task spec, and the texts of the tokens that may end an answer."""
 
     prompts: dict[str, list[Prompt]]
     eos_texts: tuple[str, ...]
 
 
-class _Templated:
-    """A tokenizer whose chat template is given the sweep's arguments; PromptManager itself passes none."""
+class _TokenizerWithArguments:
+    """A tokenizer that passes the sweep's arguments to its chat template, which PromptManager does not do."""
 
     def __init__(self, tokenizer: Any, kwargs: dict[str, Any]) -> None:
         self.tokenizer, self.kwargs = tokenizer, kwargs
@@ -56,13 +76,13 @@ class _Templated:
 
 
 def render(job: RenderJob) -> Rendered:
-    """Render every task's problems. Raises UserError for data, prompts or a template that cannot be used."""
+    """Render the problems of all tasks. Raises UserError for data, prompts or a chat template that cannot be used."""
     from lighteval.tasks.prompt_manager import PromptManager
 
     from evalsuite.tasks.registry import lighteval_task
 
     tokenizer = _tokenizer(job) if job.tokenizer else None
-    templated = _Templated(tokenizer, job.chat_template_kwargs)
+    templated = _TokenizerWithArguments(tokenizer, job.chat_template_kwargs)
     manager = PromptManager(job.use_chat_template, templated, job.system_prompt if job.use_chat_template else None)
     prompts: dict[str, list[Prompt]] = {}
     for spec in job.specs:
@@ -79,9 +99,12 @@ def _prompt(doc: Any, manager: Any, tokenizer: Any, job: RenderJob) -> Prompt:
         return Prompt(problem, "\n\n".join(message["content"] for message in messages), messages=messages, stop=stop)
     try:
         text = manager.prepare_prompt(doc)
-    except Exception as error:  # templates are programs of others: Jinja's errors and any they raise on purpose
-        raise UserError(f"the model's chat template refuses the prompt: {type(error).__name__}: {error}") from error
-    # A rendered template already holds its special tokens; a plain prompt gets those the tokenizer adds.
+    except Exception as error:  # templates are programs: Jinja raises many types, and templates raise their own
+        raise UserError(
+            f"the model's chat template rejects the prompt: {type(error).__name__}: {error}; "
+            "check --system_prompt and --chat_template_kwargs"
+        ) from error
+    # A rendered template already contains its special tokens; a plain prompt gets those that the tokenizer adds.
     ids = tokenizer.encode(text, add_special_tokens=not job.use_chat_template)
     return Prompt(problem, text, tuple(ids), stop=stop)
 
@@ -91,12 +114,12 @@ def _tokenizer(job: RenderJob) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(job.tokenizer, trust_remote_code=job.trust_remote_code)
-    except Exception as error:  # transformers raises many kinds
+    except Exception as error:  # transformers raises many types
         raise UserError(f"cannot load the tokenizer in {job.tokenizer}: {type(error).__name__}: {error}") from error
 
 
 def _eos_texts(tokenizer: Any, folder: Path | None) -> tuple[str, ...]:
-    """Texts of the tokens that may end an answer: the tokenizer's and those of generation_config.json."""
+    """The texts of the tokens that may end an answer: the tokenizer's own and those in generation_config.json."""
     if tokenizer is None or folder is None:
         return ()
     from evalsuite.files import read_json

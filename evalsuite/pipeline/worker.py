@@ -1,6 +1,6 @@
-"""The worker: an ordinary lighteval pipeline over one experiment's journal, then the manifest.
+"""Grade one experiment in a worker: run an ordinary lighteval pipeline over its journal, then write the manifest.
 
-The forkserver imports this module, and with it lighteval, once; importing it takes 10 s.
+Importing this module imports lighteval, which takes 10 s; the forkserver does it once for all workers.
 """
 
 import contextlib
@@ -23,78 +23,85 @@ from evalsuite.files import sync
 from evalsuite.grading.judge import METRIC, Judge, Question, ask, judge_match
 from evalsuite.pipeline import push
 from evalsuite.pipeline.jobs import Graded, GradeJob, JudgeOptions
-from evalsuite.pipeline.journal_model import JournalModel, compact, config_of
+from evalsuite.pipeline.journal_model import JournalModel, config_from, with_token_array
 from evalsuite.store import manifest, stale
 from evalsuite.store.journal import Completion, Journal
 from evalsuite.tasks import metrics, registry
 
-# One for all that this process grades: it has parsed the golds, and much of what is answered, for the seeds before.
+# One child process for everything that this worker grades, because it caches the golds and answers that it has parsed.
 BOUNDED = Bounded(lambda function, doc, response: function(doc, response), seconds=10.0, memory_bytes=1 << 30)
-PARQUET_LEVEL = 9
-ATTEMPTS = 3  # of a call whose process was killed or starved
-NICE = 5  # grading takes what generation leaves; more might starve an answer of the seconds that it may take
+PARQUET_LEVEL = 9  # of zstd
+ATTEMPTS = 3  # of a call whose process was killed or got too little CPU time
+NICE = 5  # added to our niceness, so that generation goes first; with more, grading might run into its time limit
 _OWN_NICENESS = os.nice(0)
 lighteval.pipeline.logger.setLevel("WARNING")
 
 
 def grade(job: GradeJob) -> Graded:
-    """Grade one experiment: results/ and details/ by lighteval's tracker, the manifest last, the journal packed."""
-    os.setpriority(os.PRIO_PROCESS, 0, _OWN_NICENESS + NICE)  # the kernel makes 19 of more
+    """Grade one experiment. lighteval's tracker writes results/ and details/; then the journal is packed, and last the
+    manifest is written.
+
+    Raises RunError if there is nothing to grade, or if the disk is full.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, _OWN_NICENESS + NICE)  # the kernel limits it to 19
     journal = Journal(job.folder)
-    completions = {one.problem: compact(one) for one in journal.read() if one.sample == 0}
+    completions = {one.problem: with_token_array(one) for one in journal.read() if one.sample == 0}
     before = manifest.read(job.folder)
-    asked = _asked(job, completions, before)
-    if not asked:
-        raise RunError("there is no completion to grade")
+    graded = _problems_to_grade(job, completions, before)
+    if not graded:
+        raise RunError("it has no completions")
     stale.remove(job.folder, before)
-    pipeline, total = _evaluate(job, completions, set(asked))
+    pipeline, total = _evaluate(job, completions, set(graded))
     warnings = _judge(pipeline, job)
     results, details = _save(pipeline, job.folder)
-    value = _manifest(job, pipeline, journal, [completions[key] for key in asked], results, details, before)
+    value = _manifest(job, pipeline, journal, [completions[key] for key in graded], results, details, before)
     value["problems_total"] = total
     journal.pack()
     manifest.write(job.folder, value)
     warnings += push.push(job, pipeline.evaluation_tracker, results, details)
     scores = {name: _score(pipeline, name) for name in value["metrics"]}
-    return Graded(job.manifest["experiment"], scores, len(asked), warning="; ".join(warnings) or None)
+    return Graded(job.manifest["experiment"], scores, len(graded), warning="; ".join(warnings) or None)
 
 
-def _asked(job: GradeJob, completions: dict[str, Completion], before: dict[str, Any] | None) -> list[str]:
-    """The problems to grade: those asked now and those graded before. What an interrupted larger run left is neither:
-    short answers come first, so it would be a biased choice."""
+def _problems_to_grade(job: GradeJob, completions: dict[str, Completion], before: dict[str, Any] | None) -> list[str]:
+    """The answered problems that are asked now or were graded before.
+
+    Other completions, left by a larger run that was interrupted, are not graded: short answers come first, so they are
+    a biased sample.
+    """
     problems = dict.fromkeys([] if job.regrade else [prompt.problem for prompt in job.prompts])
     problems |= dict.fromkeys(before.get("problems", []) if before else [])
     return [problem for problem in problems if problem in completions]
 
 
 def _judge(pipeline: Pipeline, job: GradeJob) -> list[str]:
-    """Ask the judge, if there is one; a judge that is out of reach does not undo the grading."""
+    """Ask the judge, if there is one; returns warnings. If the judge cannot be reached, the grading still counts."""
     if job.judge is None:
         return []
     try:
         add_judge(pipeline, job.spec, job.judge)
     except RunError as error:
-        return [f"graded without the judge: {error}; --regrade asks it again"]
+        return [f"graded without the judge: {error}; run again with --regrade to ask it"]
     return []
 
 
-def _evaluate(job: GradeJob, completions: dict[str, Completion], asked: set[str]) -> tuple[Pipeline, int]:
-    """The pipeline after its run, and how many problems the task has in all."""
+def _evaluate(job: GradeJob, completions: dict[str, Completion], graded: set[str]) -> tuple[Pipeline, int]:
+    """Run the pipeline over the problems `graded`; returns it, and the number of problems that the task has in all."""
     registry.install(job.table_path, job.data_dir)
     metrics.set_runner(with_retries(BOUNDED))
-    model = JournalModel(config_of(job.manifest), completions, {prompt.problem: prompt for prompt in job.prompts})
+    model = JournalModel(config_from(job.manifest), completions, {prompt.problem: prompt for prompt in job.prompts})
     parameters = PipelineParameters(launcher_type=ParallelismManager.NONE, bootstrap_iters=1000)
     tracker = EvaluationTracker(output_dir=str(job.folder), save_details=True)
-    with _only(asked) as counted:
+    with _restricted_to(graded) as counts:
         pipeline = Pipeline(tasks=job.spec, pipeline_parameters=parameters, evaluation_tracker=tracker, model=model)
         pipeline.evaluate()
     _drop_copies(pipeline, job.spec)
-    return pipeline, counted[-1]
+    return pipeline, counts[-1]
 
 
 def _drop_copies(pipeline: Pipeline, spec: str) -> None:
-    """Leave `text_post_processed` out where lighteval found no thinking to strip: it is the whole text once more, and
-    null means the same (ModelResponse.final_text)."""
+    """Remove `text_post_processed` if lighteval found no thinking to strip: it repeats the whole text, and null means
+    the same (ModelResponse.final_text)."""
     for entry in pipeline.evaluation_tracker.details_logger.details[spec]:
         response = entry.model_response
         if response.text_post_processed == response.text:
@@ -102,25 +109,26 @@ def _drop_copies(pipeline: Pipeline, spec: str) -> None:
 
 
 @contextlib.contextmanager
-def _only(asked: set[str]) -> Iterator[list[int]]:
-    """Have tasks give the problems that were asked and answered, and no others; counts them all, once they are read."""
+def _restricted_to(problems: set[str]) -> Iterator[list[int]]:
+    """In the block, make tasks return only these problems. Yields a list to which the number of all problems is added
+    when a task is read."""
     original = LightevalTask.get_docs
-    counted: list[int] = []
+    counts: list[int] = []
 
     def get_docs(task: LightevalTask, max_samples: int | None = None) -> list[Any]:
         docs = original(task, max_samples)
-        counted.append(len(docs))
-        return [doc for doc in docs if doc.specific["problem"] in asked]
+        counts.append(len(docs))
+        return [doc for doc in docs if doc.specific["problem"] in problems]
 
     LightevalTask.get_docs = get_docs
     try:
-        yield counted
+        yield counts
     finally:
         LightevalTask.get_docs = original
 
 
 def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:
-    """Let lighteval's tracker save; returns the two files it wrote, below the folder."""
+    """Let lighteval's tracker save; returns the paths of its results and details, relative to the folder."""
     had = set(folder.glob("results/**/*.json")) | set(folder.glob("details/**/*.parquet"))
     try:
         pipeline.save_and_push_results()
@@ -128,16 +136,16 @@ def _save(pipeline: Pipeline, folder: Path) -> tuple[Path, Path]:
         results = next(path for path in new if path.suffix == ".json")
         details = next(path for path in new if path.suffix == ".parquet")
         _compress(details)
-        for path in (results, details):  # before the manifest names them
+        for path in (results, details):  # they must be on disk before the manifest that lists them
             sync(path)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
-        raise RunError(f"cannot save into {folder}: {reason}; make room for it, then run again") from error
+        raise RunError(f"cannot write into {folder}: {reason}; free some disk space, then run again") from error
     return results.relative_to(folder), details.relative_to(folder)
 
 
 def _compress(details: Path) -> None:
-    """Write lighteval's parquet anew with zstd, half the size of its snappy; not a value changes."""
+    """Rewrite lighteval's Parquet file with zstd, which takes half the space of snappy. No value changes."""
     temporary = details.with_name(f".{details.name}.new")
     with pq.ParquetFile(details) as file:
         options = {"compression": "zstd", "compression_level": PARQUET_LEVEL}
@@ -151,6 +159,7 @@ def _manifest(
     job: GradeJob, pipeline: Pipeline, journal: Journal, completions: list[Completion], results: Path, details: Path,
     before: dict[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
+    """The complete manifest, except for the number of problems that the task has in all."""
     entries = pipeline.get_details()[job.spec]
     by_problem = {entry.doc.specific["problem"]: entry for entry in entries}
     statuses = [entry.doc.specific.get("grading_status") for entry in entries]
@@ -166,7 +175,7 @@ def _manifest(
         "metrics": list(entries[0].metric),
         "problems": list(by_problem),
         "num_samples": len(entries),
-        "output_tokens": {one.problem: one.output_tokens for one in completions},  # they order later runs' requests
+        "output_tokens": {one.problem: one.output_tokens for one in completions},  # for scheduling later runs
         "failed_problems": failed,
         "selections": _selections(before, [] if failed or job.regrade else [job.selection]),
         "totals": {
@@ -186,12 +195,13 @@ def _manifest(
 
 
 def _selections(before: dict[str, Any] | None, new: list[Any]) -> list[Any]:
-    had = before.get("selections", []) if before else []
-    return [*(one for one in had if one not in new), *new]
+    """All selections of problems that are graded by now."""
+    earlier = before.get("selections", []) if before else []
+    return [*(one for one in earlier if one not in new), *new]
 
 
 def _history(before: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Former gradings of the same folder: they stay beside, with their date."""
+    """The earlier gradings of this experiment, whose files are kept."""
     if before is None:
         return []
     kept = {key: before.get(key) for key in ("graded_at", "results_file", "details_file", "num_samples")}
@@ -199,7 +209,8 @@ def _history(before: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _span(completions: list[Completion]) -> float:
-    """Seconds in which at least one answer was being generated: answers overlap, and an interrupted run has gaps."""
+    """The seconds during which at least one answer was being generated. Answers overlap, and interrupted runs have
+    gaps."""
     total, until = 0.0, 0.0
     for began, ended in sorted((one.finished_at - one.seconds, one.finished_at) for one in completions):
         total += max(0.0, ended - max(began, until))
@@ -213,21 +224,19 @@ def _score(pipeline: Pipeline, metric: str) -> float:
 
 
 def add_judge(pipeline: Pipeline, spec: str, options: JudgeOptions) -> None:
-    """Ask about completions with an answer that `verified_match` rejects; the other metrics stay as they are.
+    """Add the metric judge_match, for which the judge is asked about answers that `verified_match` rejects.
 
-    Raises RunError when the judge cannot be reached; nothing is added then.
+    Raises RunError, and adds nothing, if the judge cannot be reached.
     """
     entries = pipeline.evaluation_tracker.details_logger.details[spec]
-    asked = [entry for entry in entries if _is_open(entry)]
+    asked = [entry for entry in entries if _is_rejected_answer(entry)]
     judge = Judge(options.base_url, options.model, os.environ.get(options.api_key_env) or None)
     decided = dict(zip(map(id, asked), ask(judge, map(_question, asked)), strict=True))
+    words = {True: "same", False: "different", None: "undecided"}
     for entry in entries:
-        entry.metric[METRIC] = judge_match(entry.metric["verified_match"] == 1, decided.get(id(entry)))
         decision = decided.get(id(entry))
-        said = (
-            "" if id(entry) not in decided else "undecided" if decision is None else "same" if decision else "different"
-        )
-        entry.doc.specific["judge_decision"] = said
+        entry.metric[METRIC] = judge_match(entry.metric["verified_match"] == 1, decision)
+        entry.doc.specific["judge_decision"] = words[decision] if id(entry) in decided else ""
     values = [entry.metric[METRIC] for entry in entries]
     aggregated = pipeline.evaluation_tracker.metrics_logger.metric_aggregated[spec]
     aggregated[METRIC] = float(np.mean(values))
@@ -235,7 +244,7 @@ def add_judge(pipeline: Pipeline, spec: str, options: JudgeOptions) -> None:
         aggregated[f"{METRIC}_stderr"] = float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def _is_open(entry: Any) -> bool:
+def _is_rejected_answer(entry: Any) -> bool:
     return entry.metric.get("verified_match") == 0 and entry.doc.specific.get("extracted_answer") is not None
 
 
@@ -245,10 +254,10 @@ def _question(entry: Any) -> Question:
 
 
 def with_retries(bounded: Bounded) -> Callable[..., Any]:
-    """The bounded call, made again when its process was killed, had kept too much of former calls, or was given too
-    little of the processor to be judged.
+    """The bounded call, made again if its process crashed, ran out of memory, or got too little CPU time.
 
-    What an answer itself does, it does every time: then the last error is raised.
+    Other processes or earlier calls may have caused these. If the answer itself causes them, they happen every time,
+    and the last error is raised.
     """
 
     def call(*arguments: Any) -> Any:

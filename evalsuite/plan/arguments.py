@@ -1,229 +1,42 @@
-"""main.py's flags. Light to import: `--help` and a mistyped flag answer at once."""
+"""main.py's flags. This module imports nothing heavy, so `--help` and a mistyped flag answer immediately."""
 
 import argparse
-import json
-import math
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from evalsuite.errors import EXIT_USAGE, UserError
 from evalsuite.files import ROOT
+from evalsuite.plan.argument_types import json_object, number, positive, seeds
 
-MAX_SEED = 2**31 - 1
-
-
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=34, width=min(110, int(os.environ.get("COLUMNS", "110"))))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, not the two screens of argparse's usage."""
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}; --help lists all flags\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of main.py. Several values after one flag are fused into one sweep."""
-    top = _Parser(
-        prog="main.py",
-        description="Evaluate one model on tasks and seeds: one engine, one queue.",
-        formatter_class=_Formatter,
-        allow_abbrev=False,
-    )
-    _what(top.add_argument_group("what is evaluated"))
-    _prompting(top.add_argument_group("prompts"))
-    _sampling(top.add_argument_group("sampling (several values of the first three are fused like seeds)"))
-    _engine(top.add_argument_group("engine"))
-    _server(top.add_argument_group("a server that is already running"))
-    _run(top.add_argument_group("the run"))
-    _uploads(top.add_argument_group("scores elsewhere"))
-    return top
-
-
-def _what(group: Any) -> None:
-    group.add_argument("--model", required=True, help="hub id, folder in Hugging Face format, or NAME=either")
-    group.add_argument("--lora", nargs="+", default=[], metavar="[NAME=]FOLDER", help="LoRA adapters (PEFT's format), "
-                       "each evaluated in the model's place, all by one engine")  # fmt: skip
-    group.add_argument("--task", nargs="+", required=True, help="task names; `aime24`, `aime24|4` (few-shot examples)")
-    group.add_argument("--seed", nargs="+", type=seeds, default=[[0]], help="seeds; ranges too: 0-9")
-    group.add_argument(
-        "--task_seeds", nargs="+", default=[], metavar="TASK=SEEDS", help="a task's own seeds: aime24=0-31"
-    )
-    group.add_argument("--output_dir", default="output", help="where the output tree grows")
-    group.add_argument(
-        "--custom_tasks_directory", default=str(ROOT / "lighteval_tasks.py"), help="the task table's file"
-    )
-    group.add_argument(
-        "--data_dir", help="folder with <task>.jsonl, <task>.parquet or <task>/test.jsonl, before the hub"
-    )
-    group.add_argument("--max_samples", type=positive, help="ask only the first N problems of a fixed shuffle")
-    group.add_argument("--ids", nargs="+", help="ask only the problems with these ids")
-    group.add_argument("--filter", help="ask only problems whose fields satisfy this, e.g. 'level>=4'")
-
-
-def _prompting(group: Any) -> None:
-    group.add_argument("--use_chat_template", action="store_true", help="render prompts with the model's chat template")
-    group.add_argument("--system_prompt", help="text or @file; default: SYSTEM_PROMPT of prompts.json; '' for none")
-    group.add_argument(
-        "--chat_template_kwargs", type=json_object, default={}, help="JSON, e.g. '{\"enable_thinking\": true}'"
-    )
-
-
-def _sampling(group: Any) -> None:
-    group.add_argument(
-        "--temperature", nargs="+", type=number(0, 100), default=[0.8], help="sampling temperatures; 0 is greedy"
-    )
-    group.add_argument("--top_p", nargs="+", type=number(0, 1, open_low=True), default=[0.9], help="nucleus sampling")
-    group.add_argument("--max_new_tokens", nargs="+", type=positive, default=[32768], help="longest answer in tokens")
-    group.add_argument("--top_k", type=int, default=-1, help="keep the k likeliest tokens; -1: all")
-    group.add_argument("--min_p", type=number(0, 1), default=0.0, help="drop tokens below this share of the likeliest")
-    group.add_argument("--repetition_penalty", type=number(0, 10, open_low=True), default=1.0, help="1: none")
-    group.add_argument("--presence_penalty", type=number(-2, 2), default=0.0, help="0: none")
-    group.add_argument("--stop", nargs="+", help="strings that end an answer; '' for none. Default: none; for a model "
-                       "without a chat template what would begin the next problem")  # fmt: skip
-    group.add_argument("--sampling", choices=("given", "model"), default="given",
-                       help="model: take what the model's generation_config.json recommends, on record")  # fmt: skip
-
-
-def _engine(group: Any) -> None:
-    group.add_argument("--dtype", default="auto", help="auto, bfloat16, float16 or float32")
-    group.add_argument(
-        "--max_model_length", type=positive, help="prompt and answer in tokens; default: the model's own"
-    )
-    group.add_argument("--max_num_seqs", type=positive, default=256, help="completions the engine runs at once")
-    group.add_argument("--max_num_batched_tokens", type=positive, help="tokens in one engine step")
-    group.add_argument("--tensor_parallel_size", type=positive, default=1, help="GPUs that share each layer")
-    group.add_argument("--pipeline_parallel_size", type=positive, default=1, help="GPUs that share the layers in turn")
-    group.add_argument("--data_parallel_size", type=positive, default=1, help="copies of the model")
-    group.add_argument(
-        "--nodes", type=positive, default=1, help="machines of a Slurm job that one model is spread over"
-    )
-    group.add_argument("--gpu_memory_utilization", type=number(0, 1, open_low=True), help="share of a GPU's memory")
-    group.add_argument("--quantization", help="vLLM's quantization method")
-    group.add_argument("--kv_cache_dtype", help="vLLM's KV cache type")
-    group.add_argument("--revision", help="commit, branch or tag of a hub model")
-    group.add_argument("--trust_remote_code", action="store_true", help="run the code that a model's repository brings")
-    group.add_argument(
-        "--batch_invariant", action="store_true", help="bits that do not depend on the batch (some GPUs)"
-    )
-    group.add_argument("--engine_args", default="", help="further vLLM arguments, as on a command line or as JSON")
-    group.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto", help="where vLLM runs")
-    group.add_argument("--engine_python", default=os.environ.get("ENGINE_PYTHON") or sys.executable,
-                       help="the Python whose vLLM serves")  # fmt: skip
-    group.add_argument(
-        "--engine_restarts", type=int, default=5, help="restarts in a row without progress before giving up"
-    )
-
-
-def _server(group: Any) -> None:
-    group.add_argument("--base_url", help="an OpenAI-compatible server, e.g. http://127.0.0.1:8000; starts no engine")
-    group.add_argument("--endpoint", choices=("auto", "completions", "chat"), default="auto",
-                       help="auto: completions with token ids where a tokenizer is at hand, else chat")  # fmt: skip
-    group.add_argument("--served_model", help="the name the server knows; default: asked from the server, else --model")
-    group.add_argument("--api_key_env", default="OPENAI_API_KEY", help="the variable that holds the key")
-    group.add_argument("--request_timeout", type=number(0, 1e9, open_low=True), help="longest wait for one answer in s")
-    group.add_argument("--stall_seconds", type=number(0, 1e9, open_low=True), default=600.0,
-                       help="no token from any request for this long: the server hangs")  # fmt: skip
-
-
-def _run(group: Any) -> None:
-    group.add_argument("--overwrite", action="store_true", help="start afresh; the old folders are moved aside")
-    group.add_argument("--regrade", action="store_true", help="grade finished experiments again; starts no engine")
-    group.add_argument(
-        "--rescore_at", type=positive, metavar="N", help="score finished experiments as if cut at N tokens; no engine"
-    )
-    group.add_argument("--wait", action="store_true", help="wait for experiments that another run holds")
-    group.add_argument(
-        "--allow_broken", action="store_true", help="go on with a model whose answers are empty or cut off"
-    )
-    group.add_argument("--judge_base_url", help="a server for second opinions on rejected answers: metric judge_match")
-    group.add_argument("--judge_model", help="the judge's name on its server; default: its first")
-    group.add_argument("--judge_api_key_env", default="JUDGE_API_KEY", help="the variable that holds the judge's key")
-    group.add_argument(
-        "--grade_jobs", type=positive, help="grading processes; default: one a core, one beside a CPU engine"
-    )
-    group.add_argument("--log_dir", help="folder of the engine's log; default: OUTPUT_DIR/logs")
-    group.add_argument("--dry_run", action="store_true", help="say what would be done, and how much that is")
-    group.add_argument("--elsewhere", action="store_true", help="with --dry_run: another machine's GPUs will do it")
-
-
-def _uploads(group: Any) -> None:
-    group.add_argument("--wandb", nargs="?", const=os.environ.get("WANDB_PROJECT", ""), metavar="PROJECT",
-                       help="log scores to Weights & Biases, or trackio; without a name: to WANDB_PROJECT")  # fmt: skip
-    group.add_argument("--tensorboard", action="store_true", help="write scores as TensorBoard events, beside results/")
-    group.add_argument("--push_to_hub", metavar="ORG", help="push results and details to private data sets of ORG")
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return value
-
-
-def number(low: float, high: float, open_low: bool = False) -> Any:
-    """An argument type: a finite number in [low, high], or (low, high]."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value) or not low <= value <= high or (open_low and value == low):
-            raise argparse.ArgumentTypeError(f"{text} is not in {'(' if open_low else '['}{low:g}, {high:g}]")
-        return value
-
-    parse.__name__ = "number"
-    return parse
-
-
-def seeds(text: str) -> list[int]:
-    """Seeds from `7`, `0-9` or `0,2,4-6`.
-
-    >>> seeds("0,2,4-6")
-    [0, 2, 4, 5, 6]
-    """
-    found: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if match is None:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a seed, a list or a range such as 0-9")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last > MAX_SEED or last - first > 100_000:
-            raise argparse.ArgumentTypeError(f"seeds {part} are out of order or above {MAX_SEED}")
-        found += range(first, last + 1)
-    return found
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """A JSON object given as one argument."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("a JSON object is expected, in braces")
-    return value
+USAGE = "main.py --model MODEL --task TASK [TASK ...] [options]"  # the generated one takes twenty lines
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse main.py's flags and settle what argparse cannot: seeds as one list, NAME=MODEL, text from files."""
+    """Parse main.py's flags, and then whatever argparse cannot parse by itself.
+
+    In the result, `seed` is one list of seeds, `task_seeds` a list of pairs (task, seeds), `name` the model's name, and
+    `system_prompt` a text even if it was given as @file. Values given twice count once.
+    Raises UserError or exits with code 2 for an invalid flag.
+    """
     args = parser().parse_args(argv)
-    args.seed = list(dict.fromkeys(seed for group in args.seed for seed in group))
+    args.seed = [seed for group in args.seed for seed in group]
+    for name in ("seed", "temperature", "top_p", "max_new_tokens"):
+        setattr(args, name, list(dict.fromkeys(getattr(args, name))))
+    args.task_seeds = [_task_seeds(entry) for group in args.task_seeds for entry in group.split()]
     args.name, args.model = split_name(args.model)
     if args.system_prompt is not None and not args.use_chat_template:
-        raise UserError("--system_prompt is used only with a chat template; add --use_chat_template, or leave it out")
+        raise UserError("--system_prompt needs a chat template; add --use_chat_template, or leave it out")
     if args.system_prompt and args.system_prompt.startswith("@"):
-        args.system_prompt = _text_of(args.system_prompt[1:])
-    for name in ("temperature", "top_p", "max_new_tokens"):
-        setattr(args, name, list(dict.fromkeys(getattr(args, name))))
+        args.system_prompt = _read_system_prompt(args.system_prompt[1:])
     return args
 
 
 def split_name(model: str) -> tuple[str, str]:
-    """NAME and model of `NAME=MODEL`; without a name a hub id goes by itself and a folder by its last part.
+    """The name and the model in `NAME=MODEL`. Without a name, it is the hub id, or the last part of a folder's path.
+
+    Raises UserError for an incomplete NAME=MODEL.
 
     >>> split_name("base=./ckpt/step-100"), split_name("./ckpt/step-100/"), split_name("Qwen/Qwen3-8B")
     (('base', './ckpt/step-100'), ('step-100', './ckpt/step-100/'), ('Qwen/Qwen3-8B', 'Qwen/Qwen3-8B'))
@@ -231,20 +44,197 @@ def split_name(model: str) -> tuple[str, str]:
     name, separator, path = model.partition("=")
     if separator and not Path(model).exists():
         if not name or not path:
-            raise UserError(f"--model {model!r}: give NAME=PATH_OR_HUB_ID, both sides filled")
+            raise UserError(f"--model {model!r}: write NAME=PATH_OR_HUB_ID")
         if name.endswith("@"):
             raise UserError(
-                f"--model {model!r}: give the step, {name}400=; run_interactive.sh reads it from the folder"
+                f"--model {model!r}: give the step, {name}400=...; only run_interactive.sh takes it from the folder"
             )
         return name, path
-    if Path(model).is_dir() or model.startswith((".", "/", "~")):
-        return Path(model).expanduser().resolve().name, str(Path(model).expanduser()) if model.startswith(
-            "~"
-        ) else model
+    if model.startswith("~"):
+        model = str(Path(model).expanduser())
+    if Path(model).is_dir() or model.startswith((".", "/")):
+        return Path(model).resolve().name, model
     return model, model
 
 
-def _text_of(path: str) -> str:
+class _Formatter(argparse.HelpFormatter):
+    """Shows a flag's default if it says something: not for switches, nor if the help text describes it."""
+
+    def __init__(self, prog: str) -> None:
+        columns = int(os.environ.get("COLUMNS", "100"))
+        super().__init__(prog, max_help_position=28, width=min(100, columns))
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or "", action.default
+        if default is None or default is False or default in ("", [], {}, argparse.SUPPRESS) or "default" in text:
+            return text
+        shown = " ".join(map(str, default)) if isinstance(default, list) else default
+        return f"{text} (default: {shown})"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print one line instead of argparse's usage, which takes two screens."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; --help lists all flags\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of main.py."""
+    top = _Parser(
+        prog="main.py",
+        usage=USAGE,
+        description="Evaluate one model on tasks and seeds. All requests go to one engine in one queue.",
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    _add_subject(top.add_argument_group("what to evaluate"))
+    _add_prompts(top.add_argument_group("prompts"))
+    _add_sampling(top.add_argument_group(
+        "sampling", "Several values of the first three flags are evaluated in all combinations, like several seeds."
+    ))  # fmt: skip
+    _add_engine(top.add_argument_group("engine"))
+    _add_server(top.add_argument_group("a server that is already running"))
+    _add_run(top.add_argument_group("run"))
+    _add_uploads(top.add_argument_group("uploads"))
+    return top
+
+
+def _add_subject(group: Any) -> None:
+    add = group.add_argument
+    add("--model", required=True, metavar="MODEL",
+        help="hub id, or folder in Hugging Face format; NAME=MODEL gives it a name")  # fmt: skip
+    add("--lora", nargs="+", default=[], metavar="[NAME=]FOLDER",
+        help="LoRA adapters in PEFT format; each is evaluated in place of the model, all by one engine")  # fmt: skip
+    add("--task", nargs="+", required=True, metavar="TASK",
+        help="task names, such as aime24; gsm8k|5 adds five few-shot examples")  # fmt: skip
+    add("--seed", nargs="+", type=seeds, default=[[0]], metavar="SEEDS",
+        help="seeds, such as 7, 0-9 or 0,2,4-6 (default: 0)")  # fmt: skip
+    add("--task_seeds", nargs="+", default=[], metavar="TASK=SEEDS",
+        help="other seeds for one task, such as aime24=0-31")  # fmt: skip
+    add("--output_dir", default="output", metavar="FOLDER", help="folder for all results")
+    add("--custom_tasks_directory", default=str(ROOT / "lighteval_tasks.py"), metavar="FILE",
+        help="Python file with the task table (default: the suite's lighteval_tasks.py)")  # fmt: skip
+    add("--data_dir", metavar="FOLDER",
+        help="folder with <task>.jsonl, <task>.parquet or <task>/test.jsonl, used instead of the hub")  # fmt: skip
+    add("--max_samples", type=positive, metavar="N", help="ask only N problems of each task: a fixed random sample")
+    add("--ids", nargs="+", metavar="ID", help="ask only the problems with these ids")
+    add("--filter", metavar="TEXT", help="ask only problems whose fields satisfy a condition, such as 'level>=4'")
+
+
+def _add_prompts(group: Any) -> None:
+    add = group.add_argument
+    add("--use_chat_template", action="store_true", help="format prompts with the model's chat template")
+    add("--system_prompt", metavar="TEXT",
+        help="system prompt, or @FILE; '' for none (default: SYSTEM_PROMPT in prompts.json)")  # fmt: skip
+    add("--chat_template_kwargs", type=json_object, default={}, metavar="JSON",
+        help="arguments of the chat template, such as '{\"enable_thinking\": true}'")  # fmt: skip
+
+
+def _add_sampling(group: Any) -> None:
+    add = group.add_argument
+    add("--temperature", nargs="+", type=number(0, 100), default=[0.8], metavar="T",
+        help="sampling temperature; 0 is greedy decoding")  # fmt: skip
+    add("--top_p", nargs="+", type=number(0, 1, open_low=True), default=[0.9], metavar="P",
+        help="nucleus sampling: keep the most likely tokens whose probabilities add up to P")  # fmt: skip
+    add("--max_new_tokens", nargs="+", type=positive, default=[32768], metavar="N", help="maximum tokens of an answer")
+    add("--top_k", type=int, default=-1, metavar="K", help="keep the K most likely tokens; -1 keeps all")
+    add("--min_p", type=number(0, 1), default=0.0, metavar="P",
+        help="drop tokens less likely than this fraction of the top token")  # fmt: skip
+    add("--repetition_penalty", type=number(0, 10, open_low=True), default=1.0, metavar="X",
+        help="penalty on repeated tokens; 1 is none")  # fmt: skip
+    add("--presence_penalty", type=number(-2, 2), default=0.0, metavar="X",
+        help="penalty on tokens already generated; 0 is none")  # fmt: skip
+    add("--stop", nargs="+", metavar="TEXT",
+        help="texts that end an answer; '' for none (default: none, but for a model without a chat template whatever "
+        "would begin the next problem)")  # fmt: skip
+    add("--sampling", choices=("given", "model"), default="given",
+        help="model: use the sampling settings in the model's generation_config.json")  # fmt: skip
+
+
+def _add_engine(group: Any) -> None:
+    add = group.add_argument
+    add("--dtype", default="auto", help="auto, bfloat16, float16 or float32")
+    add("--max_model_length", type=positive, metavar="N",
+        help="maximum tokens of prompt and answer together (default: the model's own)")  # fmt: skip
+    add("--max_num_seqs", type=positive, default=256, metavar="N", help="requests that the engine runs in parallel")
+    add("--max_num_batched_tokens", type=positive, metavar="N", help="maximum tokens in one engine step")
+    add("--tensor_parallel_size", type=positive, default=1, metavar="N", help="GPUs that share every layer")
+    add("--pipeline_parallel_size", type=positive, default=1, metavar="N",
+        help="GPUs that each hold some of the layers")  # fmt: skip
+    add("--data_parallel_size", type=positive, default=1, metavar="N", help="copies of the model")
+    add("--nodes", type=positive, default=1, metavar="N", help="nodes of a Slurm job over which one model is spread")
+    add("--gpu_memory_utilization", type=number(0, 1, open_low=True), metavar="X",
+        help="fraction of a GPU's memory that the engine may use")  # fmt: skip
+    add("--quantization", metavar="METHOD", help="vLLM's quantization method")
+    add("--kv_cache_dtype", metavar="TYPE", help="data type of vLLM's KV cache")
+    add("--revision", help="commit, branch or tag of a model on the hub")
+    add("--trust_remote_code", action="store_true", help="run code that comes with the model")
+    add("--batch_invariant", action="store_true",
+        help="make answers independent of the batch that they are computed in (some GPUs only)")  # fmt: skip
+    add("--engine_args", default="", metavar="ARGS", help="further arguments for vLLM, as on a command line or as JSON")
+    add("--device", choices=("auto", "cuda", "cpu"), default="auto", help="device on which vLLM runs")
+    add("--engine_python", default=os.environ.get("ENGINE_PYTHON") or sys.executable, metavar="PROGRAM",
+        help="Python of the environment whose vLLM is used (default: ENGINE_PYTHON, else this Python)")  # fmt: skip
+    add("--engine_restarts", type=int, default=5, metavar="N",
+        help="give up after N restarts in a row without a finished answer")  # fmt: skip
+
+
+def _add_server(group: Any) -> None:
+    add = group.add_argument
+    add("--base_url", metavar="URL",
+        help="address of an OpenAI-compatible server, such as http://127.0.0.1:8000; no engine is started")  # fmt: skip
+    add("--endpoint", choices=("auto", "completions", "chat"), default="auto",
+        help="completions gets token ids, chat gets messages; auto: completions if there is a tokenizer")  # fmt: skip
+    add("--served_model", metavar="NAME",
+        help="name of the model on the server (default: the server is asked, else that of --model)")  # fmt: skip
+    add("--api_key_env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the server's key")
+    add("--request_timeout", type=number(0, 1e9, open_low=True), metavar="SECONDS",
+        help="longest time to wait for one answer (default: no limit)")  # fmt: skip
+    add("--stall_seconds", type=number(0, 1e9, open_low=True), default=600.0, metavar="SECONDS",
+        help="treat the server as hung if no request gets a token for this long")  # fmt: skip
+
+
+def _add_run(group: Any) -> None:
+    add = group.add_argument
+    add("--overwrite", action="store_true", help="run everything again; the old folders are renamed, not deleted")
+    add("--regrade", action="store_true", help="grade finished experiments again, without an engine")
+    add("--rescore_at", type=positive, metavar="N",
+        help="score finished experiments as if generation had stopped at N tokens, without an engine")  # fmt: skip
+    add("--wait", action="store_true", help="wait for experiments that another run is working on")
+    add("--allow_broken", action="store_true", help="continue even if nearly all answers are empty or truncated")
+    add("--judge_base_url", metavar="URL",
+        help="server for a second opinion on rejected answers, which becomes the metric judge_match")  # fmt: skip
+    add("--judge_model", metavar="NAME", help="name of the judge on its server (default: the server's first model)")
+    add("--judge_api_key_env", default="JUDGE_API_KEY", metavar="NAME",
+        help="environment variable with the key of the judge's server")  # fmt: skip
+    add("--grade_jobs", type=positive, metavar="N",
+        help="grading processes (default: one per core, less one if the engine runs on the CPU)")  # fmt: skip
+    add("--log_dir", metavar="FOLDER", help="folder for logs (default: OUTPUT_DIR/logs)")
+    add("--dry_run", action="store_true", help="show what would be done, and how much work that is")
+    add("--elsewhere", action="store_true",
+        help="with --dry_run: the run will be on another machine, so do not check this one's GPUs")  # fmt: skip
+
+
+def _add_uploads(group: Any) -> None:
+    add = group.add_argument
+    add("--wandb", nargs="?", const=os.environ.get("WANDB_PROJECT", ""), metavar="PROJECT",
+        help="log scores to Weights & Biases, or to trackio; without PROJECT, to that of WANDB_PROJECT")  # fmt: skip
+    add("--tensorboard", action="store_true", help="write scores as TensorBoard events into each experiment's folder")
+    add("--push_to_hub", metavar="ORG", help="push results and details to private data sets of ORG on the hub")
+
+
+def _task_seeds(entry: str) -> tuple[str, list[int]]:
+    """Task and seeds of `TASK=SEEDS`."""
+    task, separator, text = entry.partition("=")
+    if not separator:
+        raise UserError(f"--task_seeds {entry!r}: write TASK=SEEDS, such as aime24=0-31")
+    try:
+        return task, seeds(text)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(f"--task_seeds {entry!r}: {error}") from error
+
+
+def _read_system_prompt(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:

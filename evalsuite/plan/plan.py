@@ -1,4 +1,4 @@
-"""From arguments to a sweep: which experiments, with which identity, and every mistake found before a model loads."""
+"""Turn main.py's arguments into a sweep, and find every mistake that can be found before a model is loaded."""
 
 import argparse
 import itertools
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from evalsuite.engine import endpoint, nodes
 from evalsuite.engine.command import (
+    Adapter,
     EngineOptions,
     altering,
     check_python,
@@ -20,94 +21,90 @@ from evalsuite.engine.command import (
 from evalsuite.errors import UserError
 from evalsuite.experiment import Configuration, Experiment
 from evalsuite.plan import uploads
-from evalsuite.plan.adapters import Adapter, other_base, read_adapters
-from evalsuite.plan.arguments import seeds as parse_seeds
-from evalsuite.plan.model import Model, check_parallel, inspect
-from evalsuite.plan.sweep import PlannedTask, Sweep, owners
+from evalsuite.plan.adapters import other_base, read_adapters
+from evalsuite.plan.model import Model, inspect
+from evalsuite.plan.parallel import check_parallel
+from evalsuite.plan.sweep import PlannedTask, Sweep, model_folders
 from evalsuite.store import manifest
 from evalsuite.tasks import data
 from evalsuite.tasks.names import parse_task, resolve
 from evalsuite.tasks.problems import Selection, select
 from evalsuite.tasks.prompts import Prompts, load_prompts
 
+# Flags that go unchanged into a configuration, and those that go unchanged into the engine's options.
+CONFIGURATION_FLAGS = (
+    "top_k min_p repetition_penalty presence_penalty dtype quantization kv_cache_dtype use_chat_template"
+).split()
+ENGINE_FLAGS = (
+    "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size data_parallel_size "
+    "nodes gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
+).split()
+
 
 def plan(args: argparse.Namespace) -> Sweep:
-    """Make the sweep. Raises UserError for every mistake that can be seen without loading a model."""
+    """The sweep that the arguments describe, which are those of `arguments.parse`.
+
+    Raises UserError for every mistake that can be found without loading the model; RunError if data cannot be read.
+    """
     if args.base_url:
         endpoint.check_address(args.base_url)
     uploads.check(args)
-    tasks = _tasks(args)
-    prompts = load_prompts(table_path=args.custom_tasks_directory)
     selection = Selection(args.max_samples, tuple(args.ids or ()), args.filter or "")
-    tasks = tuple(_checked(task, prompts, args.data_dir, selection) for task in tasks)
+    prompts = load_prompts(table_path=args.custom_tasks_directory)
+    tasks = tuple(_with_problem_count(task, prompts, args.data_dir, selection) for task in _tasks(args))
     model = inspect(args.name, args.model, args.revision, served_elsewhere=bool(args.base_url))
     if args.sampling == "model":
-        _take_recommended(args, model)
-    chat = _endpoint(args, model)
-    engine = _engine(args, model)
-    _check_lengths(args, model)
-    for folder, owner in owners(args.output_dir, model, engine.adapters).items():
+        _use_recommended_sampling(args, model)
+    chat = _uses_chat_endpoint(args, model)
+    engine = _engine_options(args, model)
+    for folder, owner in model_folders(args.output_dir, model, engine.adapters).items():
         manifest.check_owner(folder, owner.source, owner.weights)
-    experiments = every_experiment(args, model, prompts, tasks, chat, engine)
-    found = tuple(_warnings(engine.adapters, model, plain=not args.use_chat_template and not chat))
-    return Sweep(args, model, prompts, tasks, tuple(experiments), engine, chat, selection, found)
-
-
-def _warnings(adapters: tuple[Adapter, ...], model: Model, plain: bool) -> Iterator[str]:
-    if plain and model.chat_template is not None:
-        yield (
-            f"{model.source} has a chat template, but its prompts are sent plain, as to a base model: "
-            "add --use_chat_template, unless that is meant"
-        )
-    for adapter in adapters:
-        if (named := other_base(adapter, model)) is not None:
-            yield f"--lora {adapter.folder} names {named} as its base model, this is {model.source}"
+    experiments = _experiments(args, model, prompts, tasks, chat, engine)
+    warnings = tuple(_warnings(engine.adapters, model, plain=not args.use_chat_template and not chat))
+    return Sweep(args, model, prompts, tasks, experiments, engine, chat, selection, warnings)
 
 
 def _tasks(args: argparse.Namespace) -> list[PlannedTask]:
-    own_seeds = {}
-    for entry in (part for group in args.task_seeds for part in group.split()):
-        spec, separator, text = entry.partition("=")
-        if not separator:
-            raise UserError(f"--task_seeds {entry!r}: write TASK=SEEDS, e.g. aime24=0-31")
-        try:
-            own_seeds[parse_task(spec, args.custom_tasks_directory)] = parse_seeds(text)
-        except argparse.ArgumentTypeError as error:
-            raise UserError(f"--task_seeds {entry!r}: {error}") from error
+    """The tasks of --task, each once and with its seeds; their problems are not counted yet."""
+    table = args.custom_tasks_directory
+    own_seeds = {parse_task(spec, table): seeds for spec, seeds in args.task_seeds}
     planned: dict[tuple[str, int], PlannedTask] = {}
     for spec in args.task:
-        key = name, shots = parse_task(spec, args.custom_tasks_directory)
-        shown = f"{name}|{shots}" if shots else name
+        key = name, shots = parse_task(spec, table)
         seeds = tuple(own_seeds.get(key, args.seed))
-        row = resolve(name, args.custom_tasks_directory)
-        planned.setdefault(key, PlannedTask(f"{name}|{shots}", shown, row, shots, seeds, 0))
-    if stray := [f"{name}|{shots}" for name, shots in own_seeds if (name, shots) not in planned]:
-        raise UserError(f"--task_seeds names {stray[0]}, which --task does not; add it there")
+        planned.setdefault(key, PlannedTask(resolve(name, table), shots, seeds))
+    if unknown := [key for key in own_seeds if key not in planned]:
+        name, shots = unknown[0]
+        shown = f"{name}|{shots}" if shots else name
+        raise UserError(f"--task_seeds mentions {shown}, which is not in --task; add it there")
     return list(planned.values())
 
 
-def _checked(task: PlannedTask, prompts: Prompts, data_dir: str | None, selection: Selection) -> PlannedTask:
-    """The task with the number of problems asked; its prompts and, where they are local, its data are checked."""
+def _with_problem_count(task: PlannedTask, prompts: Prompts, data_dir: str | None, selection: Selection) -> PlannedTask:
+    """The task with the number of selected problems. Checks its prompts and, if they are local, its data."""
     prompts.check(task.row)
-    local = data.find_file(task.row, data_dir)
-    if local is None or task.row.source:
-        asked = data.count(task.row, data_dir) if not (selection.ids or selection.filter) else len(selection.ids)
-        return replace(task, asked=min(asked, selection.max_samples or asked))
-    return replace(task, asked=len(select(data.load_rows(task.row, data_dir), *selection)))
+    if data.find_file(task.row, data_dir) is not None and not task.row.source:
+        return replace(task, problems=len(select(data.load_rows(task.row, data_dir), *selection)))
+    chosen = selection.ids or selection.filter  # how many pass the filter cannot be known without the data
+    count = len(selection.ids) if chosen else data.count(task.row, data_dir)
+    return replace(task, problems=min(count, selection.max_samples or count))
 
 
-def _take_recommended(args: argparse.Namespace, model: Model) -> None:
-    """--sampling model: the model's own values stand in the arguments, and so on record."""
+def _use_recommended_sampling(args: argparse.Namespace, model: Model) -> None:
+    """--sampling model: put the model's own values into the arguments, from where they reach the configuration."""
     for name, value in model.recommended_sampling().items():
         setattr(args, name, [value] if isinstance(getattr(args, name), list) else value)
 
 
-def _endpoint(args: argparse.Namespace, model: Model) -> bool:
-    """True for /v1/chat/completions. Prompts as token ids need the tokenizer; a chat template must exist to be used."""
+def _uses_chat_endpoint(args: argparse.Namespace, model: Model) -> bool:
+    """Whether requests go to /v1/chat/completions. Checks that there are the tokenizer and the template they need."""
     if args.endpoint == "chat" and not args.base_url:
-        raise UserError("--endpoint chat goes with --base_url; our own engine is sent token ids")
+        raise UserError("--endpoint chat needs --base_url; an engine started here always gets token ids")
     if args.endpoint == "completions" and model.folder is None:
-        raise UserError(f"--endpoint completions sends token ids, but no tokenizer of {model.source} is at hand")
+        raise UserError(
+            f"--endpoint completions sends token ids, but there is no tokenizer of {model.source} here; give a --model "
+            "that has one, or use --endpoint chat"
+        )
     chat = args.endpoint == "chat" or (args.endpoint == "auto" and model.folder is None)
     if args.use_chat_template and not chat and model.chat_template is None:
         raise UserError(
@@ -117,102 +114,121 @@ def _endpoint(args: argparse.Namespace, model: Model) -> bool:
     return chat
 
 
-def _engine(args: argparse.Namespace, model: Model) -> EngineOptions:
-    elsewhere = args.elsewhere and args.dry_run
-    device = "cuda" if args.base_url or elsewhere else detect_device(args.device)
+def _engine_options(args: argparse.Namespace, model: Model) -> EngineOptions:
+    if not args.base_url and args.max_model_length and model.length and args.max_model_length > model.length:
+        raise UserError(
+            f"--max_model_length {args.max_model_length} exceeds the {model.length} tokens that {model.source} "
+            "supports; lower it"
+        )
     extra = split_engine_args(args.engine_args)
-    sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
+    device = "cuda"
     if not args.base_url:
-        check_python(args.engine_python)
-        here = device == "cuda" and not elsewhere and not is_multi_node(extra)
-        nodes.check(args.nodes, *sizes, planned=args.dry_run)
-        check_parallel(model, *sizes, len(gpu_names()) * args.nodes if here else None)
-        if device == "cpu":
-            cpu_binding(sizes[0] * sizes[1] * sizes[2] // args.nodes)
-    same = "revision dtype max_num_seqs max_num_batched_tokens tensor_parallel_size pipeline_parallel_size"
-    same += (
-        " data_parallel_size nodes gpu_memory_utilization quantization kv_cache_dtype trust_remote_code batch_invariant"
-    )
-    values = {name: getattr(args, name) for name in same.split()}
-    length = args.max_model_length or model.length
+        device = _checked_device(args, model, is_multi_node(extra))
     return EngineOptions(
-        model.source, model.source, max_model_length=length, device=device, engine_args=extra,
-        python=args.engine_python, adapters=_adapters(args, model), **values,
-    )  # fmt: skip
+        model=model.source,
+        served_name=model.source,
+        max_model_length=args.max_model_length or model.length,
+        device=device,
+        engine_args=extra,
+        python=args.engine_python,
+        adapters=_adapters(args, model),
+        **{name: getattr(args, name) for name in ENGINE_FLAGS},
+    )
+
+
+def _checked_device(args: argparse.Namespace, model: Model, spans_machines: bool) -> str:
+    """The device of our own engine: `cuda` or `cpu`. Checks its Python, and that the parallel sizes fit the machine."""
+    check_python(args.engine_python)
+    is_here = not (args.elsewhere and args.dry_run)
+    device = detect_device(args.device) if is_here else "cuda"
+    sizes = args.tensor_parallel_size, args.pipeline_parallel_size, args.data_parallel_size
+    nodes.check(args.nodes, *sizes, planned=args.dry_run)
+    gpus = len(gpu_names()) * args.nodes if device == "cuda" and is_here and not spans_machines else None
+    check_parallel(model, *sizes, gpus)
+    if device == "cpu":
+        cpu_binding(sizes[0] * sizes[1] * sizes[2] // args.nodes)
+    return device
 
 
 def _adapters(args: argparse.Namespace, model: Model) -> tuple[Adapter, ...]:
     if args.lora and args.base_url and (len(args.lora) > 1 or not args.served_model):
-        raise UserError(
-            "--lora with --base_url says which adapter is served there: give one, and its name there as --served_model"
-        )
+        raise UserError("--lora with --base_url: give one adapter, and its name on that server as --served_model")
     return read_adapters(args.lora, args.name, model)
 
 
-def _check_lengths(args: argparse.Namespace, model: Model) -> None:
-    asked = args.max_model_length
-    if asked and model.length and asked > model.length and not args.base_url:
-        raise UserError(f"--max_model_length {asked} exceeds what {model.source} was made for, {model.length} tokens")
-
-
-def every_experiment(
+def _experiments(
     args: argparse.Namespace,
     model: Model,
     prompts: Prompts,
     tasks: tuple[PlannedTask, ...],
     chat: bool,
     engine: EngineOptions,
-) -> list[Experiment]:
-    """All experiments in queue order: seed by seed, all tasks, adapters and settings of the first, then the next."""
-    settings = [(t, p, n) for t in args.temperature for p in args.top_p for n in args.max_new_tokens]
-    common = _common(args, model, prompts, chat, engine)
-    base_run = not args.use_chat_template and not chat and model.chat_template is None
-    variants = [(one.model, one.content) for one in engine.adapters] or [(model.name, None)]
+) -> tuple[Experiment, ...]:
+    """All experiments in queue order: for the first seed all tasks, adapters and sampling settings, then the next."""
+    configurations = {task: _configuration(args, model, prompts, task, chat, engine) for task in tasks}
+    variants = [(adapter.model, adapter.content) for adapter in engine.adapters] or [(model.name, None)]
+    settings = list(itertools.product(args.temperature, args.top_p, args.max_new_tokens))
     found: dict[str, Experiment] = {}
     for position in range(max(len(task.seeds) for task in tasks)):
         for task in (task for task in tasks if position < len(task.seeds)):
-            stop = _stop(args.stop, task, prompts, base_run)
-            configuration = replace(_of_task(common, task, prompts, args.data_dir), stop=stop)
             for (name, lora), (temperature, top_p, tokens) in itertools.product(variants, settings):
-                this = replace(configuration, lora=lora, temperature=temperature, top_p=top_p, max_new_tokens=tokens)
-                experiment = Experiment(name, task.name, task.seeds[position], this)
+                configuration = replace(
+                    configurations[task], lora=lora, temperature=temperature, top_p=top_p, max_new_tokens=tokens
+                )
+                experiment = Experiment(name, task.name, task.seeds[position], configuration)
                 found.setdefault(experiment.name, experiment)
-    return list(found.values())
+    return tuple(found.values())
 
 
-def _common(
-    args: argparse.Namespace, model: Model, prompts: Prompts, chat: bool, engine: EngineOptions
+def _configuration(
+    args: argparse.Namespace, model: Model, prompts: Prompts, task: PlannedTask, chat: bool, engine: EngineOptions
 ) -> Configuration:
-    """What all experiments of a call share; task, adapter, stop and the first three of sampling are filled in later."""
-    system = args.system_prompt if args.system_prompt is not None else prompts.system
-    same = "top_k min_p repetition_penalty presence_penalty dtype quantization kv_cache_dtype use_chat_template"
-    return Configuration(
-        weights=model.weights, task_version="", data_hash="", temperature=0, top_p=1, max_new_tokens=1,
-        max_model_length=engine.max_model_length,
-        engine_args=altering(engine.engine_args), endpoint="chat" if chat else "completions",
-        system_prompt=(system or None) if args.use_chat_template else None,
-        chat_template_hash=model.chat_template_hash if args.use_chat_template and not chat else None,
-        chat_template_kwargs=json.dumps(args.chat_template_kwargs, sort_keys=True),
-        **{name: getattr(args, name) for name in same.split()},
-    )  # fmt: skip
-
-
-def _stop(given: list[str] | None, task: PlannedTask, prompts: Prompts, base_run: bool) -> tuple[str, ...]:
-    """What ends an answer: --stop; without it, for a base model, what would begin another problem of ours."""
-    if given is not None:
-        return tuple(text for text in given if text)
-    return prompts.next_problem(task.row.template) if base_run and not task.row.source else ()
-
-
-def _of_task(common: Configuration, task: PlannedTask, prompts: Prompts, data_dir: str | None) -> Configuration:
+    """The configuration of a task, without an adapter and with the first of several sampling settings."""
     row = task.row
-    content = data.data_hash(row, data_dir)
-    if task.num_fewshot and row.fewshot_split and (examples := data.find_file(row, data_dir, row.fewshot_split)):
-        content += f" few-shot {data.data_hash(replace(row, file=str(examples)), None)}"
-    return replace(
-        common,
+    templated = args.use_chat_template
+    system = args.system_prompt if args.system_prompt is not None else prompts.system
+    is_base_run = not templated and not chat and model.chat_template is None
+    return Configuration(
+        weights=model.weights,
         task_version=f"{row.repo} {row.version}" if row.source else str(row.version),
-        data_hash=content,
+        data_hash=_data_hash(task, args.data_dir),
+        temperature=args.temperature[0],
+        top_p=args.top_p[0],
+        max_new_tokens=args.max_new_tokens[0],
+        max_model_length=engine.max_model_length,
+        stop=_stop_sequences(args.stop, task, prompts, is_base_run),
+        engine_args=altering(engine.engine_args),
+        endpoint="chat" if chat else "completions",
+        system_prompt=(system or None) if templated else None,
+        chat_template_hash=model.chat_template_hash if templated and not chat else None,
+        chat_template_kwargs=json.dumps(args.chat_template_kwargs, sort_keys=True),
         prompt_template=prompts.texts.get(row.template),
         num_fewshot=task.num_fewshot,
+        **{name: getattr(args, name) for name in CONFIGURATION_FLAGS},
     )
+
+
+def _data_hash(task: PlannedTask, data_dir: str | None) -> str:
+    """What identifies the task's problems and, if they come from another local file, its few-shot examples."""
+    row, content = task.row, data.data_hash(task.row, data_dir)
+    if task.num_fewshot and row.fewshot_split and (examples := data.find_file(row, data_dir, row.fewshot_split)):
+        content += f" few-shot {data.data_hash(replace(row, file=str(examples)), None)}"
+    return content
+
+
+def _stop_sequences(given: list[str] | None, task: PlannedTask, prompts: Prompts, is_base_run: bool) -> tuple[str, ...]:
+    """The texts that end an answer: those of --stop; without it, for a base model, what would begin another problem."""
+    if given is not None:
+        return tuple(text for text in given if text)
+    return prompts.next_problem(task.row.template) if is_base_run and not task.row.source else ()
+
+
+def _warnings(adapters: tuple[Adapter, ...], model: Model, plain: bool) -> Iterator[str]:
+    if plain and model.chat_template is not None:
+        yield (
+            f"{model.source} has a chat template, but prompts are sent without it, as to a base model; "
+            "add --use_chat_template unless this is intended"
+        )
+    for adapter in adapters:
+        if (base := other_base(adapter, model)) is not None:
+            yield f"--lora {adapter.folder} names {base} as its base model, but --model is {model.source}"

@@ -1,1 +1,1 @@
-"""What is shown of a sweep while it runs: a panel on a terminal, plain lines in a log, a file for programs."""
+"""The progress of a running sweep: a panel on a terminal, plain lines in a log, and a file for other programs."""

@@ -1,4 +1,4 @@
-"""The panel that a terminal shows while a sweep runs, as lines for a width and a height; nothing is written here."""
+"""The panel that a terminal shows while a sweep runs, as lines of text for a given size. Nothing is written here."""
 
 import io
 import statistics
@@ -16,15 +16,15 @@ from rich.text import Text
 from evalsuite.files import printable
 from evalsuite.progress.status import Part, Status, duration, facts
 
-NARROW = 60  # columns below which the bars are left out
-SPARE = 4  # lines of a terminal that stay free for what is said above the panel
-GAP = 2  # between columns of the table
-OPEN = ("generating", "grading", "failed")
+NARROW = 60  # columns; a narrower terminal shows no bars
+SPARE = 4  # lines that are kept free for messages above the panel
+GAP = 2  # spaces between the columns of the table
+SHOWN_STATES = ("generating", "grading", "failed")  # of experiments that have a row if there is little space
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a name, a bar that is `share` full, a count, and what the last column says."""
+    """One row of the table: a name, a bar of which the fraction `share` is full, a count, and the last column."""
 
     label: str
     share: float
@@ -34,14 +34,14 @@ class Row:
 
 
 class Panel:
-    """Draws a status. `terminal` tells what colours there are; the encoding is the terminal's."""
+    """Draws a status. `color_system` is rich's name for the colours that the terminal supports."""
 
     def __init__(self, color_system: str | None = "auto") -> None:
         self.console = Console(file=io.StringIO(), force_terminal=True, color_system=color_system, width=80)
 
     def lines(self, status: Status, width: int, height: int) -> list[str]:
-        """At most `height` lines of less than `width` columns, with colours as escape codes."""
-        width = max(10, width - 1)  # a line that fills the last column wraps on some terminals
+        """The panel as at most `height` lines of fewer than `width` columns, with colours as escape codes."""
+        width = max(10, width - 1)  # some terminals wrap a line that fills the last column
         self.console.size = ConsoleDimensions(width, height)
         shown: list[RenderableType] = [_title(status), *_flow(facts(status), width)][:height]
         room = height - len(shown) - 2 - (SPARE if height > 16 else 0)
@@ -60,10 +60,10 @@ def _title(status: Status) -> Rule:
     return Rule(title, align="left", style="dim")
 
 
-def _flow(said: Iterable[str], width: int) -> list[Text]:
-    """Facts one after the other, in as many lines as they need; the sign of trouble is red."""
+def _flow(texts: Iterable[str], width: int) -> list[Text]:
+    """Facts one after the other, in as many lines as they need. Restarts are yellow and failures red."""
     lines: list[Text] = []
-    for fact in said:
+    for fact in texts:
         style = "red" if fact.endswith(" failed") else "yellow" if "restart" in fact else ""
         if lines and lines[-1].cell_len + 3 + cell_len(fact) <= width:
             lines[-1].append("   ").append(fact, style)
@@ -73,7 +73,7 @@ def _flow(said: Iterable[str], width: int) -> list[Text]:
 
 
 def _table(rows: list[Row], metric: str, width: int) -> Table:
-    """Where there is little room the names of experiments are cut, never a number."""
+    """The table. If there is little space, the names of experiments are cut, but never a number."""
     wide = width >= NARROW
     names = [printable(row.label, 120) for row in rows]
     heads = ("completions", f"{metric} %") if wide else ("done", "%")
@@ -94,44 +94,46 @@ def _table(rows: list[Row], metric: str, width: int) -> Table:
 
 
 def _metric(status: Status) -> str:
-    """The metric that the last column shows: of each experiment the primary one."""
+    """The name of the metric in the last column, which is each experiment's primary one."""
     names = {next(iter(part.scores)) for part in status.parts.values() if part.scores}
     return printable(names.pop(), 20) if len(names) == 1 else "accuracy"
 
 
 def _rows(status: Status, room: int) -> tuple[list[Row], str]:
-    """A row an experiment where all fit into `room` lines; else finished ones a row a group, running ones, the rest
-    counted in words."""
+    """The rows of the table, and a line about what has no row.
+
+    If `room` lines suffice, every experiment has a row. Otherwise there is a row per group of finished experiments and
+    a row per running one, and the rest is only counted.
+    """
     states = status.states()
     if len(states) <= room:
         return [_row(status.parts[name], state) for name, state in states.items()], ""
-    running = [_row(status.parts[name], state) for name, state in states.items() if state in OPEN]
-    folded = _folded(status)
+    running = [_row(status.parts[name], state) for name, state in states.items() if state in SHOWN_STATES]
+    groups = _group_rows(status)
     space = max(0, room - 1)
-    shown = running[: max(space - len(folded), space // 2)]
-    kept = folded[: space - len(shown)]
+    shown = running[: max(space - len(groups), space // 2)]
+    shown_groups = groups[: space - len(shown)]
     counts = {
-        "more with finished seeds": len(folded) - len(kept),
+        "more with finished seeds": len(groups) - len(shown_groups),
         "more running": len(running) - len(shown),
         "waiting": sum(state == "waiting" for state in states.values()),
-        "elsewhere": sum(state == "elsewhere" for state in states.values()),
+        "in other runs": sum(state == "elsewhere" for state in states.values()),
     }
     rest = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return [*kept, *shown], rest and f"and {rest}"
+    return [*shown_groups, *shown], rest and f"and {rest}"
 
 
 def _row(part: Part, state: str) -> Row:
     style = {"failed": "red", "grading": "cyan", "waiting": "dim", "elsewhere": "dim"}.get(state, "")
     count = f"{part.answered}/{part.asked}" if part.asked else ""
-    last = "" if state == "generating" else state
+    last = {"generating": "", "elsewhere": "other run"}.get(state, state)
     if state == "finished":
         last = f"{100 * next(iter(part.scores.values())):.1f}" if part.scores else "finished"
     return Row(part.label, state == "finished" or part.answered / max(1, part.asked), count, last, style)
 
 
-def _folded(status: Status) -> list[Row]:
-    """A row a group that has finished seeds: how many of its seeds, the mean of their accuracies, and ± the standard
-    deviation over seeds."""
+def _group_rows(status: Status) -> list[Row]:
+    """One row per group that has finished seeds: their number, and the mean ± standard deviation of their scores."""
     members: dict[str, list[Part]] = {}
     for part in status.parts.values():
         members.setdefault(part.group, []).append(part)

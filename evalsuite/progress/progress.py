@@ -1,4 +1,4 @@
-"""Shows a sweep while it runs: a panel on a terminal, plain lines elsewhere, and a file for programs."""
+"""Show the progress of a sweep: a panel on a terminal, plain lines otherwise, and a JSON file for other programs."""
 
 import asyncio
 import contextlib
@@ -16,13 +16,14 @@ from evalsuite.store import manifest
 if TYPE_CHECKING:
     from evalsuite.progress.panel import Panel
 
-LINE_SECONDS = 15.0
-LIVE_SECONDS = 0.5
+# Seconds between two updates.
+PANEL_SECONDS = 0.5
 FILE_SECONDS = 5.0
+LINE_SECONDS = 15.0
 
 
 class Progress:
-    """Shows a status until stopped."""
+    """Shows a status until it is stopped. `file` is where it is written as JSON."""
 
     def __init__(self, status: Status, file: Path) -> None:
         self.status, self.file = status, file
@@ -31,7 +32,7 @@ class Progress:
         self._tasks: list[asyncio.Task] = []
 
     def start(self) -> None:
-        """Begin showing; needs a running event loop."""
+        """Start showing the status. Needs a running event loop."""
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._run()), loop.create_task(asyncio.to_thread(self._read_scores))]
 
@@ -41,7 +42,7 @@ class Progress:
                 part.scores = scores_of(part.folder)
 
     async def stop(self) -> None:
-        """Show the last state and end."""
+        """Write the final state, and remove the panel."""
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -52,7 +53,7 @@ class Progress:
             self.screen.clear()
 
     def say(self, text: str) -> None:
-        """Print lines that stay."""
+        """Print lines, above the panel if there is one."""
         for part in text.splitlines():
             say(printable(part, 1000))
 
@@ -67,17 +68,17 @@ class Progress:
             if now >= next_file:
                 self._write_file()
                 next_file = now + FILE_SECONDS
-            await asyncio.sleep(LIVE_SECONDS)
+            await asyncio.sleep(PANEL_SECONDS)
 
     def _draw(self) -> bool:
-        """Draw the panel if we have a terminal now."""
+        """Draw the panel if we are in the foreground of a terminal; returns whether it was drawn."""
         if self.screen is None:
             return False
-        if not self.screen.in_front():
+        if not self.screen.in_foreground():
             self.screen.forget()
             return False
         if self._panel is None:
-            from evalsuite.progress.panel import Panel  # rich takes a while
+            from evalsuite.progress.panel import Panel  # importing rich takes a while
 
             self._panel = Panel()
         self.screen.show(lambda width, height: self._panel.lines(self.status, width, height))
@@ -86,17 +87,17 @@ class Progress:
     def _say_line(self, drawn: bool) -> None:
         text = f"[{time.strftime('%H:%M:%S')}] {line(self.status)}"
         if isinstance(sys.stdout, screen.Stream) and (drawn or self.screen.lent):
-            sys.stdout.log_alone(f"{text}\n")
+            sys.stdout.write_log(f"{text}\n")
         elif not drawn:
             say(text)
 
     def _write_file(self) -> None:
-        with contextlib.suppress(RunError):  # a full disk is reported where it loses something
+        with contextlib.suppress(RunError):  # a full disk is reported when something important cannot be written
             write_json(self.file, self.status.as_json())
 
 
 def scores_of(folder: Path) -> dict[str, float] | None:
-    """A finished experiment's scores, primary first; None where its files do not say."""
+    """The scores of a finished experiment by metric, the primary one first; None if its files cannot be read."""
     try:
         found = manifest.read(folder) or {}
         results = read_json(folder / found["results_file"])["results"]

@@ -1,4 +1,4 @@
-"""A sweep in numbers while it runs: for the panel, for plain lines, and for other programs."""
+"""The state of a running sweep in numbers, for the panel, for plain lines, and for other programs."""
 
 import time
 from collections import Counter
@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from evalsuite.experiment import Experiment
 from evalsuite.plan.sweep import Sweep
 
-SHOWN = {"temperature": "temp", "top_p": "top_p", "max_new_tokens": "max"}  # what a sweep varies, as labels have it
+SHOWN = {"temperature": "temp", "top_p": "top_p", "max_new_tokens": "max"}  # settings of a sweep, and their labels
 
 
 class InFlight(Protocol):
-    """A request that is being answered."""
+    """A request in flight, of which only the experiment is needed here."""
 
     @property
     def experiment(self) -> Experiment: ...
@@ -22,41 +22,41 @@ class InFlight(Protocol):
 
 @dataclass
 class Counters:
-    """What the progress display shows. Tokens are generated ones; `engine_*` come from the server's own counters."""
+    """What this run's generation has done so far."""
 
     completions: int = 0
-    tokens: int = 0
-    empty_or_cut: int = 0
+    tokens: int = 0  # generated, in finished completions
+    empty_or_truncated: int = 0
     restarts: int = 0
     retries: int = 0
-    engine_tokens: float = 0.0
-    running: float | None = None
-    waiting: float | None = None
-    began: float = field(default_factory=time.monotonic)
+    engine_tokens: float = 0.0  # generated, in unfinished completions, too
+    running: float | None = None  # requests that the engine runs, by its own counter
+    waiting: float | None = None  # requests that wait in the engine, by its own counter
 
 
 @dataclass
 class Part:
-    """One experiment: `answered` and `failed` of `asked` completions, and `scores` (primary first) once graded."""
+    """The state of one experiment."""
 
     task: str
     seed: int
-    group: str  # what is the same for all its seeds, as people are shown it
+    group: str  # the label that it shares with its other seeds
     folder: Path = Path()
-    asked: int = 0
-    answered: int = 0
-    failed: int = 0
-    before: bool = False  # finished by an earlier run, whose completions are not counted here
-    elsewhere: bool = False  # another run works on it
-    lost: bool = False  # nothing will come of it in this run
-    scores: dict[str, float] | None = None
+    asked: int = 0  # completions that it is to have
+    answered: int = 0  # completions that are journaled
+    failed: int = 0  # completions that were given up
+    before: bool = False  # whether an earlier run finished it, whose completions are not counted here
+    elsewhere: bool = False  # whether another run works on it
+    lost: bool = False  # whether this run cannot finish it
+    scores: dict[str, float] | None = None  # by metric, the primary one first; None until it is graded
 
     @property
     def label(self) -> str:
+        """The label of the experiment: its group and its seed."""
         return f"{self.group} seed {self.seed}"
 
     def state(self, in_flight: int) -> str:
-        """finished, elsewhere, failed, grading, generating or waiting."""
+        """finished, elsewhere, failed, grading, generating or waiting, given the number of requests in flight."""
         if self.before or self.scores is not None:
             return "finished"
         if self.elsewhere:
@@ -69,35 +69,38 @@ class Part:
 
 
 def groups(experiments: Iterable[Experiment]) -> dict[str, str]:
-    """For each experiment's name what its seeds share, in as few words as tell it from the sweep's others."""
+    """A label per experiment, by its name: the same for all its seeds, and as short as distinguishes it from others."""
     found = list(experiments)
     varied = [name for name in SHOWN if len({getattr(one.configuration, name) for one in found}) > 1]
     several = len({one.model for one in found}) > 1
-    words, seen = {}, {}
+    labels, configurations = {}, {}
     for one in found:
         values = [f"{SHOWN[name]} {getattr(one.configuration, name):g}" for name in varied]
-        words[one.name] = " ".join([*([one.model] if several else []), one.task, *values])
-        seen.setdefault(words[one.name], set()).add(one.configuration.config_id)
-    hashed = {one.name: one.configuration.config_id[-8:] for one in found}
-    return {name: f"{text} {hashed[name]}" if len(seen[text]) > 1 else text for name, text in words.items()}
+        labels[one.name] = " ".join([*([one.model] if several else []), one.task, *values])
+        configurations.setdefault(labels[one.name], set()).add(one.configuration.config_id)
+    hashes = {one.name: one.configuration.config_id[-8:] for one in found}
+    return {
+        name: f"{label} {hashes[name]}" if len(configurations[label]) > 1 else label for name, label in labels.items()
+    }
 
 
 @dataclass
 class Status:
-    """The sweep's experiments by name, and what the engine does. Times are of the monotonic clock, in seconds."""
+    """The state of a sweep. Times are in seconds, on the monotonic clock."""
 
     model: str
-    parts: dict[str, Part]
+    parts: dict[str, Part]  # by experiment
     phase: str = "planning"
     counters: Counters = field(default_factory=Counters)
-    requests: Mapping[int, InFlight] = field(default_factory=dict)  # in flight
+    requests: Mapping[int, InFlight] = field(default_factory=dict)  # those in flight
     began: float = field(default_factory=time.monotonic)
     generation_began: float | None = None
-    engine_start_seconds: float | None = None  # from launching the engine until it answered
+    engine_start_seconds: float | None = None  # from starting the engine until it answered
 
     @classmethod
     def of(cls, sweep: Sweep, todo: Iterable[Experiment], elsewhere: Iterable[str]) -> "Status":
-        """The status of a sweep before it begins; what is neither to do nor another run's is finished."""
+        """The status of a sweep before it starts. An experiment that is neither in `todo` nor in `elsewhere`, which are
+        those of other runs, is finished."""
         now, others, shared = {one.name for one in todo}, set(elsewhere), groups(sweep.experiments)
         parts = {}
         for one in sweep.experiments:
@@ -107,12 +110,13 @@ class Status:
             part.before = one.name not in (now | others)
         return cls(sweep.model.name, parts)
 
-    def ask(self, name: str, asked: int, had: int) -> None:
-        """Note how many completions an experiment is to have, and how many are journaled already."""
-        self.parts[name].asked, self.parts[name].answered = asked, had
+    def ask(self, name: str, asked: int, answered: int) -> None:
+        """Set how many completions an experiment is to have, and how many are journaled already."""
+        self.parts[name].asked, self.parts[name].answered = asked, answered
 
     @property
     def asked(self) -> int:
+        """Completions that the sweep is to have."""
         return sum(part.asked for part in self.parts.values())
 
     @property
@@ -122,29 +126,30 @@ class Status:
 
     @property
     def failed(self) -> int:
+        """Completions that were given up."""
         return sum(part.failed for part in self.parts.values())
 
     @property
     def done(self) -> int:
-        """Experiments that are finished, now or before."""
+        """Experiments that were finished by this run or before it."""
         return sum(part.before or part.scores is not None for part in self.parts.values())
 
     @property
     def queued(self) -> int:
-        """Completions that are still to be asked for."""
+        """Completions that have not been requested yet."""
         return max(0, self.asked - self.finished - self.failed - len(self.requests))
 
     def in_flight(self) -> Counter[str]:
-        """Requests that are being answered, by experiment."""
+        """The number of requests in flight, by experiment."""
         return Counter(item.experiment.name for item in self.requests.values())
 
     def states(self) -> dict[str, str]:
-        """Every experiment's state by its name, in the sweep's order."""
-        asking = self.in_flight()
-        return {name: part.state(asking[name]) for name, part in self.parts.items()}
+        """The state of every experiment, by its name."""
+        requests = self.in_flight()
+        return {name: part.state(requests[name]) for name, part in self.parts.items()}
 
     def tokens_per_second(self) -> float | None:
-        """Generated tokens a second since generation began, by the engine's counters where it has them."""
+        """Generated tokens per second since generation began, by the engine's counters if it has them."""
         if self.generation_began is None:
             return None
         seconds = time.monotonic() - self.generation_began
@@ -152,14 +157,14 @@ class Status:
         return tokens / seconds if seconds > 1 and tokens else None
 
     def seconds_left(self) -> float | None:
-        """Time left at the pace of the completions so far; None before the first few."""
+        """The remaining seconds at the rate of the completions so far; None before the first few."""
         if self.generation_began is None or self.counters.completions < 5:
             return None
         pace = self.counters.completions / (time.monotonic() - self.generation_began)
         return (self.asked - self.finished - self.failed) / pace
 
     def as_json(self) -> dict[str, Any]:
-        """What the progress file holds; docs/live.md has its fields."""
+        """The content of the progress file, whose fields docs/live.md describes."""
         counters, states = self.counters, self.states()
         return {
             "model": self.model,
@@ -192,28 +197,28 @@ def _part_json(part: Part, state: str) -> dict[str, Any]:
 
 
 def facts(status: Status) -> list[str]:
-    """What there is to say of the sweep as a whole, in words: counts, speed, queue, restarts, time left."""
-    said = [f"{status.done:,}/{len(status.parts):,} experiments"]
+    """The state of the sweep as a whole, in words: counts, speed, queue, remaining time, restarts, failures."""
+    texts = [f"{status.done:,}/{len(status.parts):,} experiments"]
     if status.asked:
-        said.append(f"{status.finished:,}/{status.asked:,} completions")
+        texts.append(f"{status.finished:,}/{status.asked:,} completions")
     if status.phase == "generating":
         if (speed := status.tokens_per_second()) is not None:
-            said.append(f"{speed:,.0f} tokens/s")
-        said.append(f"queue: {len(status.requests):,} in flight, {status.queued:,} waiting")
+            texts.append(f"{speed:,.0f} tokens/s")
+        texts.append(f"queue: {len(status.requests):,} in flight, {status.queued:,} waiting")
         if (left := status.seconds_left()) is not None:
-            said.append(f"{duration(left)} left")
+            texts.append(f"{duration(left)} left")
     if restarts := status.counters.restarts:
-        said.append(f"{restarts} engine restart{'s' * (restarts > 1)}")
-    return [*said, f"{status.failed:,} failed"] if status.failed else said
+        texts.append(f"{restarts} engine restart{'s' * (restarts > 1)}")
+    return [*texts, f"{status.failed:,} failed"] if status.failed else texts
 
 
 def line(status: Status) -> str:
-    """The sweep in one line."""
+    """The state of the sweep in one line."""
     return ", ".join([status.phase, *facts(status)])
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """A duration in words.
 
     >>> duration(42), duration(3725)
     ('42 s', '1 h 02 min')

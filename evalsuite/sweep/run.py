@@ -1,86 +1,86 @@
-"""One call of main.py after planning: generate fused, grade meanwhile, save."""
+"""Run experiments whose locks we hold: generate their missing completions, grade each as soon as it is complete."""
 
 import asyncio
 import contextlib
 import os
 import time
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite.engine.client import Endpoint, Request
+from evalsuite.engine.client import Endpoint
 from evalsuite.engine.endpoint import authorization, open_endpoint, own_endpoint
 from evalsuite.engine.server import EngineDied, Server
 from evalsuite.errors import EXIT_FAILED, EXIT_OK, RunError, UserError
-from evalsuite.experiment import Experiment, path_part, request_seed
-from evalsuite.files import printable
-from evalsuite.pipeline.jobs import Graded, GradeJob, JudgeOptions
+from evalsuite.experiment import Experiment, path_part
+from evalsuite.files import counted, printable
+from evalsuite.pipeline.jobs import Graded, GradeJob
 from evalsuite.pipeline.pool import RENDER, Workers
 from evalsuite.pipeline.render import Prompt, Rendered, RenderJob
 from evalsuite.plan.sweep import Sweep
-from evalsuite.plan.uploads import Uploads
 from evalsuite.progress.progress import Progress
 from evalsuite.progress.status import Status
 from evalsuite.store import manifest, sessions
 from evalsuite.store.journal import Completion, Journal, Syncer
 from evalsuite.sweep import provenance
+from evalsuite.sweep.experiment_locks import ExperimentLocks
 from evalsuite.sweep.generate import Generation, Limits
-from evalsuite.sweep.leases import Leases
+from evalsuite.sweep.requests import make_item
 from evalsuite.sweep.schedule import Item, Lengths, Queue
 
-SLACK = 8  # requests in flight beyond what the engine runs, so that it never waits for the next
+SLACK = 8  # requests in flight beyond those that the engine runs, so that it never waits for the next one
 
 
 class Run:
-    """The state of one sweep on its way."""
+    """One pass over the experiments `todo`, whose locks are held."""
 
-    def __init__(self, sweep: Sweep, todo: list[Experiment], leases: Leases) -> None:
+    def __init__(self, sweep: Sweep, todo: list[Experiment], locks: ExperimentLocks) -> None:
         args = sweep.args
-        self.sweep, self.todo, self.leases, self.args = sweep, todo, leases, args
+        self.sweep, self.todo, self.locks, self.args = sweep, todo, locks, args
         stamp = f"{path_part(sweep.model.name)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         logs = Path(args.log_dir or Path(args.output_dir) / "logs")
-        self.engine_log, self.grade_log = logs / f"engine-{stamp}.log", logs / f"grading-{stamp}.log"
-        self.status = Status.of(sweep, todo, leases.held_by_others)
+        self.grade_log = logs / f"grading-{stamp}.log"
+        self.status = Status.of(sweep, todo, locks.held_by_others)
         self.progress = Progress(self.status, logs / f"progress-{stamp}.json")
         self.grade_only = bool(args.regrade or args.rescore_at)
-        cores = len(os.sched_getaffinity(0))
-        self.workers = Workers(args.grade_jobs or (max(1, cores - 1) if self._own_cpu_engine() else cores))
-        self.server = (
-            None if args.base_url or args.regrade or args.rescore_at else Server(sweep.engine, self.engine_log)
-        )
+        has_engine = not args.base_url and not self.grade_only
+        self.server = Server(sweep.engine, logs / f"engine-{stamp}.log") if has_engine else None
+        self.workers = Workers(args.grade_jobs or self._default_grade_jobs())
         self.syncer = Syncer()
         self.journals = {experiment.name: Journal(sweep.folder_of(experiment)) for experiment in todo}
-        self.missing: dict[str, set[str]] = {}
-        self.torn: dict[str, int] = {}  # torn lines that were dropped
-        self.added: set[str] = set()  # experiments that this run gave a completion
+        self.missing: dict[str, set[str]] = {}  # problems that have neither a completion nor a failure, by experiment
+        self.torn: dict[str, int] = {}  # torn lines that were dropped, by experiment
+        self.extended: set[str] = set()  # experiments to which this run has added a completion
         self.grading: set[asyncio.Task] = set()
         self.errors: list[str] = []
         self.lengths = Lengths()
         self.provenance = provenance.provenance()
         self.circumstances: dict[str, Any] = {}
-        self.prompts: dict[str, list[Prompt]] = {}
+        self.prompts: dict[str, list[Prompt]] = {}  # by task
         self.generation: Generation | None = None
 
-    def _own_cpu_engine(self) -> bool:
-        return self.sweep.engine.device == "cpu" and not self.args.base_url
+    def _default_grade_jobs(self) -> int:
+        cores = len(os.sched_getaffinity(0))
+        is_shared = self.sweep.engine.device == "cpu" and not self.args.base_url
+        return max(1, cores - 1) if is_shared else cores
 
-    async def go(self) -> int:
-        """Run to the end; returns the exit code. What is finished is saved whatever happens."""
+    async def run(self) -> int:
+        """Run to the end; returns the exit code. Raises RunError if the engine or the disk fails, and UserError for a
+        prompt that is too long. Whatever is complete is graded and saved even then."""
         self.workers.warm_up()
         self.progress.start()
         try:
-            had = self._read_journals()
-            if self.server is not None and self._engine_will_be_needed(had):
+            answered = self._read_journals()
+            if self.server is not None and self._will_need_engine(answered):
                 self.server.launch()
             rendered = await self._render()
-            queue = self._queue(rendered, had)
+            queue = self._make_queue(answered)
             self._grade_complete()
             if len(queue):
                 await self._generate(queue, rendered)
             await self._finish_grading()
         except asyncio.CancelledError:
-            self._stop_now()
+            self._stop_grading()
             raise
         except (RunError, UserError):
             await self._finish_grading()
@@ -90,28 +90,23 @@ class Run:
         return EXIT_FAILED if self.errors else EXIT_OK
 
     def _read_journals(self) -> dict[str, set[str]]:
-        """Problems already answered, by experiment; one whose journal cannot be read is named and left out."""
+        """The problems already answered, by experiment. An experiment whose journal cannot be read is dropped."""
         model_folders = {self.sweep.folder_of(one).parent for one in self.todo}
-        for noted in manifest.earlier_lengths(model_folders, {one.task for one in self.todo}):
-            self.lengths.add(*noted)
-        had = {}
+        for length in manifest.earlier_lengths(model_folders, {one.task for one in self.todo}):
+            self.lengths.add(*length)
+        answered = {}
         for experiment in self.todo:
             try:
-                had[experiment.name] = self._journaled(experiment)
+                answered[experiment.name] = self._read_journal(experiment)
             except RunError as error:
-                self._failed(f"{experiment.name}: {error}")
+                self._report_error(f"{experiment.name}: {error}")
                 self.status.parts[experiment.name].lost = True
-                self.leases.release(self.sweep.folder_of(experiment))
-        self.todo = [experiment for experiment in self.todo if experiment.name in had]
-        return had
+                self.locks.release(self.sweep.folder_of(experiment))
+        self.todo = [experiment for experiment in self.todo if experiment.name in answered]
+        return answered
 
-    def _failed(self, reason: str) -> None:
-        """Note, and say, why something that was asked for is not done."""
-        self.errors.append(reason)
-        self.progress.say(reason)
-
-    def _journaled(self, experiment: Experiment) -> set[str]:
-        """Problems already answered; their lengths help to order the rest."""
+    def _read_journal(self, experiment: Experiment) -> set[str]:
+        """The problems already answered; records the lengths of their answers."""
         journal = self.journals[experiment.name]
         answered = set()
         for one in journal.read():
@@ -119,88 +114,54 @@ class Run:
             self.lengths.add(experiment.task, one.problem, one.output_tokens)
         if journal.torn:
             self.torn[experiment.name] = journal.torn
-            self.progress.say(f"{experiment.name}: {journal.torn} torn line(s) of the journal dropped")
+            lines = counted(journal.torn, "incomplete line")
+            self.progress.say(f"{experiment.name}: dropped {lines} of the journal")
         return answered
 
-    def _engine_will_be_needed(self, had: dict[str, set[str]]) -> bool:
-        """Whether to start the engine before the prompts are known: not when all may be journaled already."""
-        return any(len(had[one.name]) < max(1, self.sweep.task_of(one).asked) for one in self.todo)
+    def _report_error(self, reason: str) -> None:
+        """Record and print why something that was requested is not done."""
+        self.errors.append(reason)
+        self.progress.say(reason)
+
+    def _will_need_engine(self, answered: dict[str, set[str]]) -> bool:
+        """Whether to start the engine before the prompts are known. It is a guess if only the hub has the problems."""
+        return any(len(answered[one.name]) < max(1, self.sweep.task_of(one).problems) for one in self.todo)
 
     async def _render(self) -> Rendered:
-        sweep, args = self.sweep, self.args
         self.status.phase = "loading tasks and model"
-        system = args.system_prompt if args.system_prompt is not None else sweep.prompts.system
-        job = RenderJob(
-            specs=tuple(dict.fromkeys(sweep.task_of(one).spec for one in self.todo)),
-            table_path=args.custom_tasks_directory,
-            data_dir=args.data_dir,
-            selection=sweep.selection,
-            tokenizer=None if sweep.chat else sweep.model.folder,
-            use_chat_template=args.use_chat_template,
-            system_prompt=system or None,
-            chat_template_kwargs=args.chat_template_kwargs,
-            trust_remote_code=args.trust_remote_code,
-        )
-        rendered = await self.workers.call(RENDER, job, self.grade_log)
+        rendered = await self.workers.call(RENDER, RenderJob.of(self.sweep, self.todo), self.grade_log)
         self.prompts = rendered.prompts
         return rendered
 
-    def _queue(self, rendered: Rendered, had: dict[str, set[str]]) -> Queue:
-        """Requests for all that is missing, one group a seed position. UserError for a prompt that is too long."""
+    def _make_queue(self, answered: dict[str, set[str]]) -> Queue:
+        """Requests for all missing completions, in one group per position in the tasks' lists of seeds."""
         positions: dict[int, list[Item]] = {}
         for experiment in self.todo:
-            task = self.sweep.task_of(experiment)
-            prompts = rendered.prompts[task.spec]
-            had_now = had[experiment.name]
-            missing = [] if self.grade_only else [one for one in prompts if one.problem not in had_now]
+            task, done = self.sweep.task_of(experiment), answered[experiment.name]
+            missing = [] if self.grade_only else [one for one in self.prompts[task.spec] if one.problem not in done]
             self.missing[experiment.name] = {one.problem for one in missing}
-            self.status.ask(experiment.name, len(missing) + len(had_now), len(had_now))
+            self.status.ask(experiment.name, len(missing) + len(done), len(done))
             group = positions.setdefault(task.seeds.index(experiment.seed), [])
-            group += [self._item(experiment, prompt, float(task.row.expected_tokens)) for prompt in missing]
+            group += [make_item(self.sweep, experiment, prompt) for prompt in missing]
         groups = deque(positions[key] for key in sorted(positions) if positions[key])
         return Queue(groups, self.lengths, self._slots)
 
     @property
     def _slots(self) -> int:
-        """Requests that the engine runs at once."""
-        return self.args.max_num_seqs * self.args.data_parallel_size
-
-    def _item(self, experiment: Experiment, prompt: Prompt, expected: float) -> Item:
-        configuration = experiment.configuration
-        if prompt.stop and self.args.stop is None:  # a task's own stop sequences
-            configuration = replace(configuration, stop=prompt.stop)
-        room = configuration.max_new_tokens
-        limit = configuration.max_model_length
-        if prompt.ids and limit is not None:
-            room = min(room, limit - len(prompt.ids))
-        if room < 1:
-            raise UserError(
-                f"{experiment.task}: the prompt of problem {prompt.problem} has {len(prompt.ids)} tokens and does not "
-                f"fit into --max_model_length {limit}; raise it (prompts are never cut)"
-            )
-        seed = request_seed(experiment.seed, experiment.task, prompt.problem)
-        served = self.sweep.served_name(experiment)
-        request = Request(prompt.problem, 0, seed, room, prompt.ids, prompt.messages, served)
-        return Item(experiment, configuration, request, expected)
+        """The number of requests that the engine runs in parallel."""
+        return self.sweep.engine.max_num_seqs * self.sweep.engine.data_parallel_size
 
     async def _generate(self, queue: Queue, rendered: Rendered) -> None:
         args = self.args
         if self.server is not None:
-            if not self.server.alive and self.server.starts == 0:
-                self.server.launch()
-            try:
-                await self.server.ready()
-            except EngineDied as error:
-                raise RunError(f"the engine did not start: {error}") from error
-            self.status.engine_start_seconds = self.server.started_seconds
+            await self._start_server(self.server)
         endpoint, version = await self._open_endpoint(rendered.eos_texts)
         self.circumstances = provenance.circumstances(self.sweep.engine, args.base_url, version)
         in_flight = self._slots + max(SLACK, self._slots // 8)
-        limits = Limits(args.engine_restarts, args.stall_seconds, args.allow_broken, in_flight)
         self.generation = Generation(
             queue,
             endpoint,
-            limits,
+            Limits(args.engine_restarts, args.stall_seconds, args.allow_broken, in_flight),
             self._on_completion,
             self._on_failure,
             self.progress.say,
@@ -213,34 +174,44 @@ class Run:
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)
 
+    async def _start_server(self, server: Server) -> None:
+        if not server.alive and server.starts == 0:
+            server.launch()
+        try:
+            await server.ready()
+        except EngineDied as error:
+            raise RunError(f"the engine did not start: {error}") from error
+        self.status.engine_start_seconds = server.started_seconds
+
     async def _open_endpoint(self, eos_texts: tuple[str, ...]) -> tuple[Endpoint, str | None]:
         sweep, args = self.sweep, self.args
         if self.server is not None:
             return await own_endpoint(self.server, sweep.engine.served_name, eos_texts)
         key = authorization(args.base_url, os.environ.get(args.api_key_env))
-        wanted = (one.configuration for one in sweep.experiments)
+        configurations = (one.configuration for one in sweep.experiments)
         return await open_endpoint(
-            args.base_url, sweep.model.source, args.served_model, key, sweep.chat, eos_texts, wanted
+            args.base_url, sweep.model.source, args.served_model, key, sweep.chat, eos_texts, configurations
         )
 
     def _on_completion(self, item: Item, completion: Completion) -> None:
-        """Journal a completion at once; grade its experiment when it was the last."""
-        journal = self.journals[item.experiment.name]
-        if item.experiment.name not in self.added:
-            self.added.add(item.experiment.name)
+        """Journal a completion, and grade its experiment if it was the last one."""
+        name = item.experiment.name
+        journal = self.journals[name]
+        if name not in self.extended:
+            self.extended.add(name)
             sessions.record(journal.folder, self.circumstances, self.provenance)
         journal.append(completion)
         self.syncer.touch(journal)
-        self.status.parts[item.experiment.name].answered += 1
+        self.status.parts[name].answered += 1
         self.lengths.add(item.experiment.task, completion.problem, completion.output_tokens)
-        self._settle(item)
+        self._on_end(item)
 
     def _on_failure(self, item: Item, reason: str) -> None:
         self.status.parts[item.experiment.name].failed += 1
-        self._failed(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
-        self._settle(item)
+        self._report_error(f"{item.experiment.name}: problem {item.request.problem}: {printable(reason)}")
+        self._on_end(item)
 
-    def _settle(self, item: Item) -> None:
+    def _on_end(self, item: Item) -> None:
         missing = self.missing[item.experiment.name]
         missing.discard(item.request.problem)
         if not missing:
@@ -248,44 +219,31 @@ class Run:
             self._grade(item.experiment)
 
     def _grade_complete(self) -> None:
-        """Grade what has all its completions from an earlier run (or, with --regrade, everything)."""
-        for experiment in sorted(self.todo, key=lambda one: one.task):  # a worker that knows a task is quicker
+        """Grade the experiments that need no generation: those completed by an earlier run or, to grade again, all."""
+        for experiment in sorted(self.todo, key=lambda one: one.task):  # a worker that knows the task is faster
             if not self.missing[experiment.name]:
                 self._grade(experiment)
 
     def _grade(self, experiment: Experiment) -> None:
-        folder = self.sweep.folder_of(experiment)
-        task = self.sweep.task_of(experiment)
+        folder, prompts = self.sweep.folder_of(experiment), self.prompts[self.sweep.task_of(experiment).spec]
         restarts = self.generation.counters.restarts if self.generation else 0
-        job = GradeJob(
-            folder=folder,
-            spec=task.spec,
-            table_path=self.args.custom_tasks_directory,
-            data_dir=self.args.data_dir,
-            manifest=manifest.base(experiment, manifest.origin(folder, self.provenance, restarts)),
-            prompts=tuple(self.prompts[task.spec]),
-            selection=self.sweep.selection.as_json(),
-            log=self.grade_log,
-            torn=self.torn.get(experiment.name, 0),
-            judge=JudgeOptions.of(self.args),
-            regrade=bool(self.args.regrade),
-            uploads=Uploads.of(self.args),
-        )
+        base = manifest.base(experiment, manifest.origin(folder, self.provenance, restarts))
+        job = GradeJob.of(self.sweep, experiment, prompts, base, self.grade_log, self.torn.get(experiment.name, 0))
         self.grading.add(asyncio.get_running_loop().create_task(self._await_grade(job)))
 
     async def _await_grade(self, job: GradeJob) -> None:
         graded: Graded = await self.workers.grade(job)
-        name = graded.name if len(self.sweep.owners) == 1 else f"{job.manifest['model']} {graded.name}"
-        self.leases.release(job.folder)
+        name = graded.name if len(self.sweep.model_folders) == 1 else f"{job.manifest['model']} {graded.name}"
+        self.locks.release(job.folder)
         if graded.error is not None:
-            self._failed(f"{name}: grading failed: {graded.error}")
+            self._report_error(f"{name}: grading failed: {graded.error}")
             self.status.parts[graded.name].lost = True
             return
         if graded.warning is not None:
-            self._failed(f"{name}: {graded.warning}")
+            self._report_error(f"{name}: {graded.warning}")
         self.status.parts[graded.name].scores = graded.scores
         shown = ", ".join(f"{metric} {score:.3f}" for metric, score in graded.scores.items())
-        self.progress.say(f"graded {name}: {shown} ({graded.num_samples} problems)")
+        self.progress.say(f"graded {name}: {shown} ({counted(graded.num_samples, 'problem')})")
 
     async def _finish_grading(self) -> None:
         self.status.phase = "grading"
@@ -294,7 +252,7 @@ class Run:
             for task in done:
                 task.result()
 
-    def _stop_now(self) -> None:
+    def _stop_grading(self) -> None:
         for task in self.grading:
             task.cancel()
         self.workers.kill()

@@ -1,8 +1,9 @@
-"""The order of requests: seed by seed, within a seed the longest first, and in time what would outlast all the rest.
+"""The order of requests: seed by seed, within a seed the longest first, and the last long ones early enough.
 
-A half-finished sweep then has whole seeds to show. Near the end of the queue that order alone would start the last
-seed's longest answers so late that the device idles behind them, for half the sweep's time or more. So a request
-moves up, whatever its seed, as soon as it is expected to take longer than all that is left takes on every slot.
+Going seed by seed, an unfinished sweep has complete seeds to show. But near the end of the queue, this order alone
+would start the longest answers of the last seed so late that the device idles while it waits for them, for half the
+sweep's time or more. So a request of any seed moves to the front as soon as it is expected to take longer than
+everything else that is left takes on all slots together.
 """
 
 from collections import Counter, defaultdict, deque
@@ -12,39 +13,39 @@ from dataclasses import dataclass, field
 from evalsuite.engine.client import Request
 from evalsuite.experiment import Configuration, Experiment
 
-MARGIN = 2.0  # an answer may run so many times as long as expected; simulated: 1.5 is worse, 4 is no better
-LOOK_AHEAD = 16  # requests a slot that are looked through; the longest is rarely so many times longer than the mean
+MARGIN = 2.0  # answers may be this many times longer than expected; in simulations, 1.5 is worse and 4 is no better
+LOOK_AHEAD = 16  # requests per slot that are searched; the longest answer is rarely 16 times longer than the mean
 
 
 @dataclass
 class Item:
-    """A request on its way, for one experiment. `deaths` counts engine deaths while it was in flight."""
+    """A request of one experiment, with what has happened to it."""
 
     experiment: Experiment
-    configuration: Configuration  # the experiment's, with the task's own stop sequences where the user gave none
+    configuration: Configuration  # the experiment's, with the task's own stop sequences if --stop was not given
     request: Request
-    expected: float  # prior guess of the answer's tokens, from the task table
-    deaths: int = 0
-    deaths_alone: int = 0
-    tries: int = 0
+    expected: float  # guess of the answer's length in tokens, from the task table
+    crashes: int = 0  # of the engine while this request was in flight
+    crashes_alone: int = 0  # the same with no other request in flight
+    tries: int = 0  # that ended with a broken connection
 
     @property
     def problem(self) -> tuple[str, str]:
-        """The task and its problem: what lengths are noted by."""
+        """The task and the problem, by which lengths are recorded."""
         return self.experiment.task, self.request.problem
 
 
 class Lengths:
-    """What answers' lengths were seen so far, in tokens: by problem of a task, else by task."""
+    """The lengths of answers so far, in tokens, by problem and by task."""
 
     def __init__(self) -> None:
-        self._problem: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        self._task: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        self._problem: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])  # [sum, count]
+        self._task: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # [sum, count]
         self._longest: dict[str, float] = defaultdict(float)
-        self._open: Counter[tuple[str, str]] = Counter()
+        self._in_flight: Counter[tuple[str, str]] = Counter()
 
     def add(self, task: str, problem: str, tokens: int) -> None:
-        """Note one answer's length."""
+        """Record the length of one answer."""
         for entry in (self._problem[task, problem], self._task[task]):
             entry[0] += tokens
             entry[1] += 1
@@ -52,19 +53,19 @@ class Lengths:
         self.ended(task, problem)
 
     def began(self, task: str, problem: str) -> None:
-        """Note that an answer is being waited for."""
-        self._open[task, problem] += 1
+        """Record that a request was sent."""
+        self._in_flight[task, problem] += 1
 
     def ended(self, task: str, problem: str) -> None:
-        """Note that it is no more."""
-        if self._open[task, problem] > 0:
-            self._open[task, problem] -= 1
+        """Record that a request is no longer in flight."""
+        if self._in_flight[task, problem] > 0:
+            self._in_flight[task, problem] -= 1
 
     def expected(self, task: str, problem: str, otherwise: float) -> float:
-        """Mean length of the problem's answers, else of the task's, else the guess.
+        """The mean length of the problem's answers, else that of the task's answers, else `otherwise`.
 
-        A problem whose first answer is still being waited for while others came is taken for one of the longest:
-        short answers come first, so what was seen of a task until then is a biased choice.
+        If the problem's first answer is in flight while others of the task have come, its length is taken to be that of
+        the longest: short answers come first, so the mean of those that have come is biased.
         """
         (tokens, count), (all_tokens, all_count) = (
             entry.get(key, (0.0, 0.0)) for entry, key in ((self._problem, (task, problem)), (self._task, task))
@@ -73,14 +74,14 @@ class Lengths:
             return tokens / count
         if not all_count:
             return otherwise
-        return self._longest[task] if self._open[task, problem] else all_tokens / all_count
+        return self._longest[task] if self._in_flight[task, problem] else all_tokens / all_count
 
 
 @dataclass
 class Queue:
-    """Requests by seed position; each group is sorted when its turn comes, by the lengths seen until then.
+    """Groups of requests, one per seed. A group is sorted when its turn comes, by the lengths known then.
 
-    `slots` is the number of requests that the engine runs at once; 0 keeps the groups strictly apart.
+    `slots` is the number of requests that the engine runs in parallel; with 0, groups are never mixed.
     """
 
     groups: deque[list[Item]]
@@ -90,9 +91,9 @@ class Queue:
     _pops: int = 0
 
     def pop(self) -> Item | None:
-        """The next request; None when none is left."""
+        """Take out the next request; None if none is left."""
         if self.slots and self._pops % max(1, self.slots // 8) == 0 and len(self) <= LOOK_AHEAD * self.slots:
-            self._start_in_time()
+            self._move_long_ones_up()
         self._pops += 1
         while not self._current:
             if not self.groups:
@@ -102,8 +103,8 @@ class Queue:
         self.lengths.began(*item.problem)
         return item
 
-    def _start_in_time(self) -> None:
-        """Move up, longest first, what may take as long as everything that is left takes on all slots."""
+    def _move_long_ones_up(self) -> None:
+        """Move requests to the front, longest first, that may take as long as all that is left takes on all slots."""
         items = [*self._current, *(item for group in self.groups for item in group)]
         tokens = {id(item): self._tokens(item) for item in items}
         share = sum(tokens.values()) / self.slots
@@ -119,13 +120,13 @@ class Queue:
         return min(self.lengths.expected(*item.problem, item.expected), item.request.max_tokens)
 
     def put_back(self, items: Iterable[Item]) -> None:
-        """Ask these again, before all others."""
+        """Put requests back, to be sent again before all others."""
         for item in items:
             self.lengths.ended(*item.problem)
             self._current.appendleft(item)
 
     def rest(self) -> list[Item]:
-        """All that is left, taken out."""
+        """Take out everything that is left."""
         left = [*self._current, *(item for group in self.groups for item in group)]
         self._current.clear()
         self.groups.clear()

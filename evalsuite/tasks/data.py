@@ -19,9 +19,7 @@ def find_file(task: Task, data_dir: str | Path | None, split: str = "") -> Path 
     Raises UserError if `data_dir` is not a folder, or if a task's only file is missing.
     """
     if data_dir and not Path(data_dir).is_dir():
-        raise UserError(
-            f"--data_dir {data_dir} is not a folder; give a folder that holds <task>.jsonl, or leave it out"
-        )
+        raise UserError(f"--data_dir {data_dir} is not a folder; give one that holds <task>.jsonl, or leave it out")
     own = task.folder / task.file if task.file and task.folder and not split else None
     for path in [*_candidates(task, data_dir, split), *([own] if own else [])]:
         if path.is_file():

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import UserError
-from evalsuite.plan.model import Model, check_parallel
+from evalsuite.plan.model import Model
+from evalsuite.plan.parallel import check_parallel
 from evalsuite.store.journal import Journal
 from tests.conftest import ROOT
 from tests.support.adapters import make_adapter

@@ -1,4 +1,4 @@
-"""Bounded calls: results and errors come back, hostile ones die alone, nothing outlives the caller."""
+"""Bounded calls return results and errors; hostile ones end only their own process; nothing outlives the caller."""
 
 import os
 import signal
@@ -33,12 +33,12 @@ def test_results_come_back_from_another_process():
         assert pid != os.getpid() and bounded(0)[0] == pid
 
 
-def test_exceptions_come_back_as_themselves():
+def test_exceptions_are_raised_unchanged():
     with Bounded(lambda: {}["missing"]) as bounded, pytest.raises(KeyError, match="missing"):
         bounded()
 
 
-def test_an_exception_that_cannot_be_pickled_is_named():
+def test_an_exception_that_cannot_be_pickled_is_described():
     class Odd(Exception):
         def __init__(self, a, b):
             super().__init__("odd one")
@@ -50,7 +50,7 @@ def test_an_exception_that_cannot_be_pickled_is_named():
         bounded()
 
 
-def test_overtime_is_killed_and_the_next_call_works():
+def test_a_call_that_takes_too_long_is_killed_and_the_next_one_works():
     with Bounded(time.sleep, seconds=0.2) as bounded:
         started = time.monotonic()
         with pytest.raises(BoundedTimeout, match=r"0\.2 s"):
@@ -59,21 +59,21 @@ def test_overtime_is_killed_and_the_next_call_works():
         assert bounded(0) is None
 
 
-def test_too_much_memory_is_refused_and_the_next_call_works():
+def test_a_call_that_needs_too_much_memory_fails_and_the_next_one_works():
     with Bounded(lambda n: len(bytearray(n)), memory_bytes=64 << 20) as bounded:
         with pytest.raises(BoundedMemory, match=str(64 << 20)):
             bounded(1 << 30)
         assert bounded(1 << 20) == 1 << 20
 
 
-def test_a_crash_names_the_signal_and_the_next_call_works():
+def test_a_crash_is_reported_with_its_signal_and_the_next_call_works():
     with Bounded(lambda die: os.kill(os.getpid(), signal.SIGXCPU) if die else "fine") as bounded:
         with pytest.raises(BoundedCrash, match="SIGXCPU"):
             bounded(True)
         assert bounded(False) == "fine"
 
 
-def test_descendants_die_with_an_overtime_call_even_in_sessions_of_their_own(tmp_path):
+def test_descendants_of_a_killed_call_die_even_in_their_own_sessions(tmp_path):
     note = tmp_path / "pid"
 
     def spawn():
@@ -106,7 +106,7 @@ def test_nothing_outlives_a_killed_caller(tmp_path):
     assert len(pids) == 3 and all(_wait_gone(pid) for pid in pids)
 
 
-def test_an_interrupted_call_does_not_leave_its_answer_to_the_next():
+def test_the_result_of_an_interrupted_call_is_not_taken_for_that_of_the_next():
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -121,7 +121,7 @@ def test_an_interrupted_call_does_not_leave_its_answer_to_the_next():
         signal.signal(signal.SIGALRM, before)
 
 
-def test_one_can_be_closed_while_another_started_later_lives_on():
+def test_one_can_be_closed_while_another_that_started_later_is_used():
     first, second = Bounded(abs), Bounded(abs)
     assert first(-1) == second(-1) == 1
     first.close()
@@ -129,7 +129,7 @@ def test_one_can_be_closed_while_another_started_later_lives_on():
     second.close()
 
 
-def test_large_arguments_and_results_pass():
+def test_arguments_and_results_may_be_large():
     with Bounded(lambda text: text * 2) as bounded:
         assert len(bounded("x" * 5_000_000)) == 10_000_000
 

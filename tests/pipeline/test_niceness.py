@@ -1,4 +1,4 @@
-"""Grading takes what generation leaves of the processors."""
+"""Grading has a lower CPU priority than generation."""
 
 import multiprocessing.forkserver
 import os
@@ -8,10 +8,10 @@ from evalsuite.bounded import _children
 from evalsuite.pipeline.worker import NICE
 from tests.support.calls import Calls
 
-LEAST = 19  # nobody can be nicer
+LOWEST = 19  # the kernel's limit
 
 
-def test_graders_are_nicer_than_generation(fake_engine: Calls) -> None:
+def test_workers_run_at_a_lower_priority(fake_engine: Calls) -> None:
     seen, ended = set(), threading.Event()
 
     def watch() -> None:
@@ -19,7 +19,7 @@ def test_graders_are_nicer_than_generation(fake_engine: Calls) -> None:
             try:
                 workers = _children(multiprocessing.forkserver._forkserver._forkserver_pid or -1)
                 seen.update(os.getpriority(os.PRIO_PROCESS, pid) for pid in workers)
-            except OSError:  # not there yet, or gone
+            except OSError:  # there is no forkserver yet, or no more
                 continue
 
     thread = threading.Thread(target=watch)
@@ -27,4 +27,4 @@ def test_graders_are_nicer_than_generation(fake_engine: Calls) -> None:
     outcome = fake_engine.call("out")
     ended.set()
     thread.join()
-    assert outcome.code == 0 and min(LEAST, os.nice(0) + NICE) in seen
+    assert outcome.code == 0 and min(LOWEST, os.nice(0) + NICE) in seen

@@ -1,4 +1,4 @@
-"""A grading call that is killed or starved is made again; an answer that is at fault is not waited for."""
+"""A grading call that is killed or starved of CPU time is made again, but not one that takes too long by itself."""
 
 import os
 import signal
@@ -11,28 +11,28 @@ from evalsuite.bounded import Bounded, BoundedCrash, BoundedTimeout
 from evalsuite.pipeline.worker import ATTEMPTS, with_retries
 
 
-def note(folder: Path) -> int:
-    """Count the calls of one test; they are made in processes of their own."""
+def count_call(folder: Path) -> int:
+    """Count the calls of one test with files, because they are made in different processes."""
     (folder / f"call{len(list(folder.iterdir()))}").touch()
     return len(list(folder.iterdir()))
 
 
 def die_until(folder: Path, attempt: int) -> int:
-    count = note(folder)
+    count = count_call(folder)
     if count < attempt:
         os.kill(os.getpid(), signal.SIGKILL)
     return count
 
 
 def sleep_until(folder: Path, attempt: int) -> int:
-    count = note(folder)
+    count = count_call(folder)
     if count < attempt:
         time.sleep(60)
     return count
 
 
 def spin(folder: Path, _attempt: int) -> None:
-    note(folder)
+    count_call(folder)
     while True:
         pass
 
@@ -42,13 +42,13 @@ def test_a_killed_call_is_made_again(tmp_path: Path) -> None:
         assert with_retries(bounded)(tmp_path, ATTEMPTS) == ATTEMPTS
 
 
-def test_a_call_that_dies_every_time_is_told(tmp_path: Path) -> None:
+def test_a_call_that_crashes_every_time_raises_the_crash(tmp_path: Path) -> None:
     with Bounded(die_until) as bounded, pytest.raises(BoundedCrash, match="SIGKILL"):
         with_retries(bounded)(tmp_path, 99)
     assert len(list(tmp_path.iterdir())) == ATTEMPTS
 
 
-def test_a_call_that_was_given_no_processor_is_made_again(tmp_path: Path) -> None:
+def test_a_call_that_got_no_cpu_time_is_made_again(tmp_path: Path) -> None:
     with Bounded(sleep_until, seconds=0.5) as bounded:
         assert with_retries(bounded)(tmp_path, 2) == 2
 
@@ -59,7 +59,7 @@ def test_a_call_that_computes_too_long_is_made_once(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_a_call_before_used_does_not_count(tmp_path: Path) -> None:
+def test_cpu_time_of_earlier_calls_does_not_count(tmp_path: Path) -> None:
     def busy_then_sleep(number: int) -> int:
         began = time.process_time()
         while number == 0 and time.process_time() - began < 0.4:

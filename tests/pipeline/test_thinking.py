@@ -1,4 +1,4 @@
-"""A template that opens the thinking: responses are judged as if the tag stood before them, whatever they hold."""
+"""If the chat template opens the thinking, responses are graded as if they began with the opening tag."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ CUT = ("--max_new_tokens", "60", "--allow_broken")
 
 @pytest.fixture
 def server(tmp_path: Path, fake_server: Calls) -> Calls:
-    """The module's server; output folders are the test's own."""
+    """The module's server, with output folders of this test."""
     fake_server.folder = tmp_path
     return fake_server
 
@@ -31,8 +31,8 @@ def thinker(server: Calls) -> str:
 
 
 def graded(server: Calls, output: str, *more: str, **told: Any) -> tuple[Outcome, list[dict[str, Any]]]:
-    """One call against answers that begin within a thought: outcome, and the rows of the newest experiment; of two that
-    were graded in one second the shorter, which --rescore_at makes of the other."""
+    """One call with answers that begin within the thinking: its outcome, and the rows of the newest experiment. Of two
+    that were graded in the same second, it is the one with fewer tokens, which --rescore_at made of the other."""
     outcome, _ = server.asked(output, "--use_chat_template", *more, opened=True, **told)
     assert outcome.code == 0, outcome
     found = [(one["graded_at"], -one["configuration"]["max_new_tokens"], name, one)
@@ -50,22 +50,22 @@ def statuses(rows: list[dict[str, Any]]) -> set[str]:
     return {row["doc"]["specific"]["grading_status"] for row in rows}
 
 
-def test_a_thought_that_was_cut_off_is_no_answer_where_the_template_opened_it(server: Calls, thinker: str) -> None:
+def test_truncated_thinking_that_the_template_opened_has_no_answer(server: Calls, thinker: str) -> None:
     _, plain = graded(server, "plain", *CUT, tokens=200)
     _, opened = graded(server, "opened", "--model", thinker, *CUT, tokens=200)
     assert all(row["model_response"]["text"][0].startswith("\nThe sum is \\boxed{") for row in opened)
     assert score(plain) > 0 and statuses(plain) == {"ok"}
     assert score(opened) == 0 and statuses(opened) == {"no_answer"}
-    assert score(opened, "extractive_match") > 0  # lighteval's stays as it is
+    assert score(opened, "extractive_match") > 0  # lighteval's metric is unchanged
 
 
-def test_a_thought_that_was_closed_leaves_the_answer_that_follows(server: Calls, thinker: str) -> None:
+def test_the_answer_after_closed_thinking_is_graded(server: Calls, thinker: str) -> None:
     _, rows = graded(server, "whole", "--model", thinker)
     assert score(rows) == score(rows, "extractive_match") > 0 and statuses(rows) == {"ok"}
     assert all(row["doc"]["specific"]["thinking_opened"] == "<think>" for row in rows)
 
 
-def test_regrading_and_rescoring_know_the_template_too(server: Calls, thinker: str) -> None:
+def test_regrading_and_rescoring_take_the_template_into_account(server: Calls, thinker: str) -> None:
     _, whole = graded(server, "out", "--model", thinker)
     outcome, again = graded(server, "out", "--model", thinker, "--regrade")
     assert "graded demo_arithmetic" in outcome.out and score(again) == score(whole) > 0
@@ -73,7 +73,7 @@ def test_regrading_and_rescoring_know_the_template_too(server: Calls, thinker: s
     assert score(cut) == 0 and statuses(cut) == {"no_answer"} and score(cut, "extractive_match") > 0
 
 
-def test_where_the_server_renders_the_prompt_the_other_answers_tell(server: Calls) -> None:
+def test_if_the_server_renders_the_prompt_it_is_inferred_from_the_answers(server: Calls) -> None:
     chat = ("--model", "fake")
     graded(server, "whole", *chat, tokens=120)
     (folder,) = (server.folder / "whole").glob("*/*_seed0")
@@ -97,10 +97,10 @@ def test_where_the_server_renders_the_prompt_the_other_answers_tell(server: Call
         ("", ""),
     ],
 )
-def test_a_prompt_opens_the_thinking_only_with_its_very_end(prompt: str, tag: str) -> None:
+def test_only_a_tag_at_the_very_end_of_the_prompt_opens_the_thinking(prompt: str, tag: str) -> None:
     assert opened_by(prompt) == tag
 
 
-def test_a_stray_closing_tag_does_not_make_thoughts_of_all_other_answers() -> None:
+def test_a_stray_closing_tag_does_not_turn_all_other_answers_into_thinking() -> None:
     assert opened_unseen(["It is 4.</think>", "5", "6", "7"]) == ""
     assert opened_unseen([]) == ""

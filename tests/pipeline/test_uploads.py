@@ -1,4 +1,4 @@
-"""--wandb, --tensorboard and --push_to_hub give finished experiments' scores away; what fails there is only said."""
+"""--wandb, --tensorboard and --push_to_hub upload the scores of finished experiments; failures are only reported."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def hub() -> Iterator[FakeHub]:
 
 @pytest.fixture(scope="module")
 def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The same in all calls, with workers that have it, too."""
+    """The environment of all calls and their workers."""
     home = str(tmp_path_factory.mktemp("home"))
     with another_forkserver():
         yield {"WANDB_MODE": "offline", "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_x", "HF_HOME": home}
@@ -32,13 +32,13 @@ def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def pushed(fake_server: Calls, environment: dict[str, str]) -> tuple[Outcome, Path]:
-    """Two seeds given to all three."""
+    """Two seeds, uploaded to all three services."""
     outcome = fake_server.call("out", "--base_url", fake_server.base_url, "--seed", "0-1", *FLAGS, **environment)
     return outcome, fake_server.folder / "out"
 
 
 def accuracies(output: Path) -> dict[str, float]:
-    """verified_match by experiment, as lighteval's own results files have it."""
+    """verified_match by experiment, from lighteval's results files."""
     found = {}
     for name, one in experiments(output).items():
         results = json.loads((output / "bytes" / name / one["results_file"]).read_text())
@@ -46,9 +46,9 @@ def accuracies(output: Path) -> dict[str, float]:
     return found
 
 
-def test_weights_and_biases_has_a_run_an_experiment_with_scores_and_configuration(pushed: tuple[Outcome, Path]) -> None:
+def test_weights_and_biases_has_one_run_per_experiment_with_scores_and_configuration(pushed) -> None:
     outcome, output = pushed
-    assert outcome.code == 0 and "not sent" not in outcome.out
+    assert outcome.code == 0 and "not uploaded" not in outcome.out
     found = {}
     for path in (output / "logs").glob("wandb/offline-run-*/*.wandb"):
         records = wandb_log(path)
@@ -79,14 +79,14 @@ def test_the_hub_has_a_private_data_set_with_results_and_details(pushed: tuple[O
     assert b"demo_arithmetic" in files["README.md"]
 
 
-def test_a_hub_that_refuses_is_named_and_the_experiments_stay_finished(
+def test_an_upload_that_the_hub_refuses_is_reported_and_the_experiments_stay_finished(
     pushed: tuple[Outcome, Path], hub: FakeHub, fake_server: Calls, environment: dict[str, str]
 ) -> None:
     hub.refused = True
     more = ("--seed", "0-1", "--regrade", "--push_to_hub", "us", "--base_url", fake_server.base_url)
     outcome = fake_server.call("out", *more, **environment)
     hub.refused = False
-    warnings = [line for line in outcome.out.splitlines() if "not sent to the Hub: " in line]
+    warnings = [line for line in outcome.out.splitlines() if "not uploaded to the hub: " in line]
     assert outcome.code == 1 and len(warnings) == 2 and "403" in warnings[0] and "--regrade" in warnings[0]
     assert sorted(one["status"] for one in experiments(pushed[1]).values()) == ["finished"] * 2
     assert outcome.out.count("\ngraded ") == 2
@@ -97,11 +97,11 @@ def test_a_hub_that_refuses_is_named_and_the_experiments_stay_finished(
     [
         ("--wandb proj", {}, "--wandb needs the package wandb (or trackio): pip install wandb"),
         ("--tensorboard", {}, "--tensorboard needs the package tensorboardX: pip install tensorboardX"),
-        ("--push_to_hub us", {"HF_TOKEN": ""}, "--push_to_hub: no token; run `hf auth login`, or set HF_TOKEN"),
-        ("--push_to_hub us/them", {}, "--push_to_hub 'us/them': name a user or organisation of the Hub"),
+        ("--push_to_hub us", {"HF_TOKEN": ""}, "--push_to_hub needs a token; run `hf auth login`, or set HF_TOKEN"),
+        ("--push_to_hub us/them", {}, "--push_to_hub 'us/them': give the name of a user or organisation of the hub"),
     ],
 )
-def test_what_is_missing_is_said_in_one_line_before_anything_starts(
+def test_a_missing_requirement_is_reported_in_one_line_before_anything_starts(
     fake_engine: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str, environment: dict, said: str
 ) -> None:
     for package in ("wandb", "trackio", "tensorboardX"):
@@ -112,11 +112,11 @@ def test_what_is_missing_is_said_in_one_line_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_weights_and_biases_without_project_or_key_is_refused_at_once(fake_engine: Calls, tmp_path: Path) -> None:
+def test_weights_and_biases_needs_a_project_and_a_key(fake_engine: Calls, tmp_path: Path) -> None:
     bare = {"WANDB_MODE": "online", "WANDB_API_KEY": "", "NETRC": str(tmp_path / "netrc"), "WANDB_PROJECT": ""}
     no_project = fake_engine.call(tmp_path / "out", "--wandb", **bare)
-    assert no_project.code == 2 and "name a project" in no_project.err
-    assert "no key; run `wandb login`" in fake_engine.call(tmp_path / "out", "--wandb", "proj", **bare).err
+    assert no_project.code == 2 and "needs a project" in no_project.err
+    assert "needs a key; run `wandb login`" in fake_engine.call(tmp_path / "out", "--wandb", "proj", **bare).err
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password secret\n")
     (tmp_path / "netrc").chmod(0o600)
     assert fake_engine.call(tmp_path / "out", "--wandb", "proj", "--dry_run", **bare).code == 0

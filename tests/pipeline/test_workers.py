@@ -1,4 +1,4 @@
-"""Workers: one is kept for the task it has graded, replaced where it served another or was killed, gone at the end."""
+"""Workers are kept for the task that they have graded, replaced for another task or if killed, and end with us."""
 
 import asyncio
 import os
@@ -36,14 +36,14 @@ def test_a_worker_stays_for_its_task_and_for_nothing_else(workers: Workers, tmp_
         first = await ask("one")
         assert await ask("one") == first
         other = await ask("two")
-        assert other != first and gone(first)  # in its place
+        assert other != first and gone(first)  # it was replaced
         kill(other)
         until(lambda: gone(other))
         again = await ask("two")
         assert again != other and await ask("two") == again
         with pytest.raises(RunError, match="ZeroDivisionError"):
             await ask("two", "1 / 0")
-        assert gone(again)  # nobody knows what it is worth after that
+        assert gone(again)  # after an unexpected error, its state cannot be trusted
         assert gone(await ask())
 
     asyncio.run(calls())

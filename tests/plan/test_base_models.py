@@ -1,4 +1,4 @@
-"""Models without a chat template: plain prompts with examples, ends that keep them from rambling, and fair warnings."""
+"""Models without a chat template: plain prompts with examples, stop sequences after the answer, and warnings."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def base(fake_server: Calls) -> Path:
 
 
 @pytest.mark.parametrize("given, stop", [([], SHORT_STOP), (["--stop", ""], None), (["--stop", "X", "Y"], ["X", "Y"])])
-def test_a_base_model_stops_where_it_would_begin_another_problem(
+def test_a_base_models_answer_stops_where_another_problem_would_begin(
     fake_server: Calls, base: Path, given: list[str], stop: list[str] | None
 ) -> None:
     output = f"base {stop}"
@@ -37,7 +37,7 @@ def test_a_base_model_stops_where_it_would_begin_another_problem(
     assert manifest["configuration"]["stop"] == (stop or [])
 
 
-def test_a_base_models_prompt_is_examples_and_problem_with_empty_lines_between(fake_server: Calls, base: Path) -> None:
+def test_a_base_models_prompt_is_examples_and_problem_separated_by_empty_lines(fake_server: Calls, base: Path) -> None:
     more = ("--model", str(base), "--task", "demo_arithmetic|2", "--stop", "")
     _, requests = fake_server.asked("shots", *more, "--ids", "p5")
     asks = "Put your final answer inside \\boxed{}.\n\n"
@@ -48,31 +48,31 @@ def test_a_base_models_prompt_is_examples_and_problem_with_empty_lines_between(f
     assert len(others) == 5 and all(text_of(one["body"]).count("What is ") == 3 for one in others)
 
 
-def test_a_chat_model_without_its_template_is_warned_of_and_gets_no_stop(fake_server: Calls) -> None:
+def test_a_chat_model_used_without_its_template_gets_a_warning_and_no_stop_sequences(fake_server: Calls) -> None:
     outcome, requests = fake_server.asked("plain", "--max_samples", "1")
     (warning,) = outcome.warnings
-    assert outcome.code == 0 and "has a chat template, but its prompts are sent plain" in warning
+    assert outcome.code == 0 and "has a chat template, but prompts are sent without it" in warning
     assert "stop" not in requests[0]["body"]
     outcome, _ = fake_server.asked("chat", "--max_samples", "1", "--use_chat_template")
     assert outcome.code == 0 and outcome.warnings == ()
 
 
-def test_a_base_model_has_no_template_to_use(fake_server: Calls, base: Path) -> None:
+def test_use_chat_template_is_an_error_for_a_base_model(fake_server: Calls, base: Path) -> None:
     outcome, requests = fake_server.asked("none", "--model", str(base), "--use_chat_template")
     assert outcome.code == 2 and requests == [] and outcome.err.count("\n") == 1
     assert "has no chat template; leave it out for a base model" in outcome.err
 
 
 @pytest.mark.parametrize(
-    "template, marks",
+    "template, beginnings",
     [
         ("Solve this. Be brief.\n\n{problem}", ["\nSolve this."]),
         ("Q: {problem}\nA:", ["\nQ:"]),
-        ("{problem}\nAnswer:", []),  # a model says that in an answer, too
+        ("{problem}\nAnswer:", []),  # this line is short enough to occur in an answer
         ("{problem}\n\nThink about it step by step.", ["\nThink about it step by step."]),
         ("Choose one of {letters}.\n{problem}\n{choices}", ["\nChoose one of"]),
     ],
 )
-def test_the_mark_of_the_next_problem_is_what_the_template_begins_with(template: str, marks: list[str]) -> None:
+def test_the_next_problem_is_recognised_by_how_the_template_begins(template: str, beginnings: list[str]) -> None:
     stop = Prompts(Path(), {"T": template}).next_problem("T")
-    assert list(stop) == [*marks, "\n\nQuestion:", "\n\nProblem:"]
+    assert list(stop) == [*beginnings, "\n\nQuestion:", "\n\nProblem:"]

@@ -1,4 +1,4 @@
-"""Whatever can change a result makes another experiment; what should not, does not."""
+"""Everything that can change a result makes another experiment, and nothing else does."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def found(model: Path, data: Path, *more: str, output: str = "nowhere") -> Experiment:
-    """The one experiment of a sweep."""
+    """The only experiment of a sweep."""
     task = [] if "--task" in more else ["--task", "demo_arithmetic"]
     given = ["--model", f"m={model}", *task, "--data_dir", str(data), "--output_dir", output, "--device", "cpu"]
     (experiment,) = plan(parse([*given, "--max_new_tokens", "256", *more])).experiments
@@ -57,7 +57,7 @@ def plain(kind: Any) -> type:
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Configuration)])
-def test_every_field_is_in_the_fingerprint_and_in_the_folders_name(name: str) -> None:
+def test_every_field_changes_the_fingerprint_and_the_folders_name(name: str) -> None:
     field = next(field for field in fields(Configuration) if field.name == name)
     value = '{"another": 1}' if name == "chat_template_kwargs" else OTHER[plain(field.type)]
     assert value != getattr(BASE, name)
@@ -76,7 +76,7 @@ def test_circumstances_and_the_number_of_problems_reuse_the_experiment(inputs: t
     assert found(*inputs).fingerprint == found(*inputs, *flags).fingerprint
 
 
-def test_output_path_engine_and_the_models_place_do_not_matter(
+def test_output_folder_and_the_models_folder_do_not_matter(
     inputs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, data = inputs
@@ -88,7 +88,7 @@ def test_output_path_engine_and_the_models_place_do_not_matter(
     assert folder_hash(copy) == folder_hash(model)
 
 
-def test_chat_prompts_differ_from_plain_ones_by_template_text_alone(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_text_of_the_chat_template_is_part_of_the_configuration(inputs: tuple[Path, Path], tmp_path: Path) -> None:
     model, data = inputs
     other = Path(shutil.copytree(model, tmp_path / "model"))
     (other / "chat_template.jinja").write_text("{{ messages[0].content }}")
@@ -115,18 +115,18 @@ def test_a_checkpoint_overwritten_in_place_is_another_model(
     assert folder_hash(model) != before
 
 
-def test_a_large_checkpoint_trained_further_is_another_model(tmp_path: Path) -> None:
+def test_a_large_checkpoint_that_was_trained_further_is_another_model(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes((2).to_bytes(8, "little") + b"{}" + bytes(3_000_000))
     before = folder_hash(tmp_path)
-    with path.open("r+b") as stream:  # a step of training moves every tensor: here one byte in a thousand
+    with path.open("r+b") as stream:  # a training step changes every tensor; here, one byte in a thousand
         for place in range(1000, 3_000_000, 1000):
             stream.seek(place)
             stream.write(b"\1")
     assert folder_hash(tmp_path) != before
 
 
-def test_one_altered_tensor_of_many_makes_another_model(tmp_path: Path) -> None:
+def test_a_single_changed_tensor_makes_another_model(tmp_path: Path) -> None:
     tensors = {f"layer{number}": np.full(3000, number, np.float32) for number in range(200)}
     save_file(tensors, tmp_path / "model.safetensors")
     before = folder_hash(tmp_path)
@@ -135,7 +135,7 @@ def test_one_altered_tensor_of_many_makes_another_model(tmp_path: Path) -> None:
         assert folder_hash(tmp_path) != before, name
 
 
-def test_prompt_texts_and_data_are_part_of_the_experiment(
+def test_prompt_texts_and_data_are_part_of_the_configuration(
     inputs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, data = inputs
@@ -151,13 +151,13 @@ def test_prompt_texts_and_data_are_part_of_the_experiment(
     assert found(model, data).fingerprint != before.fingerprint
 
 
-def test_request_seeds_share_no_stream_and_fit_every_server() -> None:
+def test_request_seeds_are_all_different_and_have_31_bits() -> None:
     seeds = {request_seed(s, t, p, n) for s in range(20) for t in "ab" for p in ("x", "y") for n in range(3)}
     assert len(seeds) == 240 and all(0 <= seed < 2**31 for seed in seeds)
 
 
 def test_request_seeds_are_the_first_31_bits_of_the_documented_hash() -> None:
-    """By hand: printf '0/aime24/00ff/0' | sha256sum begins with 3c20376e, and half of that is the seed."""
+    """`printf 0/aime24/00ff/0 | sha256sum` begins with 3c20376e, and half of that is the seed."""
     assert request_seed(0, "aime24", "00ff") == 0x3C20376E // 2
     assert request_seed(1, "aime24", "00ff") == 0x19D6BB25 // 2
     assert request_seed(0, "gpqa:diamond", "9c1d4b7e02a85f36", 3) == 0xF3A77FA2 // 2

@@ -1,4 +1,4 @@
-"""--lora: adapters reach the engine and their requests, are models of their own, and are checked beforehand."""
+"""--lora: adapters reach the engine and the requests, count as models of their own, and are checked beforehand."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def planned(calls: Calls, *more: str):
     return plan(parse(calls.arguments(calls.folder / "none", *more)))
 
 
-def test_adapters_share_one_engine_and_each_is_a_model_of_its_own(fake_engine: Calls, tmp_path: Path) -> None:
+def test_adapters_share_one_engine_and_each_has_its_own_results(fake_engine: Calls, tmp_path: Path) -> None:
     one, two = make_adapter(tmp_path / "one, with a comma", 12), make_adapter(tmp_path / "two", 20, seed=1)
     starts = len(fake_engine.fake.events("start"))
     given = ("--lora", f"first={one}", str(two), "--max_samples", "2", "--seed", "0-1")
@@ -42,7 +42,7 @@ def test_adapters_share_one_engine_and_each_is_a_model_of_its_own(fake_engine: C
     assert fake_engine.call(tmp_path / "out", *given).out == "4 experiments: 4 finished, 0 to do\n"
 
 
-def test_a_single_adapter_without_a_name_goes_by_the_models(fake_engine: Calls, tmp_path: Path) -> None:
+def test_a_single_adapter_without_a_name_has_the_models_name(fake_engine: Calls, tmp_path: Path) -> None:
     adapter = make_adapter(tmp_path / "adapter")
     outcome = fake_engine.call(tmp_path / "out", "--lora", str(adapter), "--max_samples", "1")
     assert outcome.code == 0, outcome
@@ -51,7 +51,7 @@ def test_a_single_adapter_without_a_name_goes_by_the_models(fake_engine: Calls, 
     assert fake_engine.fake.bodies[-1]["model"] == "adapter:adapter"
 
 
-def test_an_adapters_content_counts_and_its_place_does_not(fake_engine: Calls, tmp_path: Path) -> None:
+def test_an_adapter_is_identified_by_its_content_not_its_folder(fake_engine: Calls, tmp_path: Path) -> None:
     first = make_adapter(tmp_path / "first")
     copy = shutil.copytree(first, tmp_path / "copy")
     other = make_adapter(tmp_path / "other", seed=1)
@@ -62,20 +62,20 @@ def test_an_adapters_content_counts_and_its_place_does_not(fake_engine: Calls, t
 
 
 MISFITS: dict[str, dict[str, Any]] = {
-    "(lora_A) wants 9, the model has 8 there; it was made for another model": {"size": 9},
-    "layers.7.self_attn.q_proj (lora_A) wants 8, the model has no such module": {"module": MODULE.replace("0", "7")},
-    "self_attn.q_proj has rank 16, adapter_config.json says 4": {"rank": 16, "r": 4},
-    "its ranks r=[4, 600] must be whole numbers from 1 to 512": {"r": 4, "rank_pattern": {"q_proj": 600}},
-    "its peft_type is IA3; vLLM serves LORA alone": {"peft_type": "IA3"},
-    "has use_dora=True, which vLLM cannot serve; merge it into the base model": {"use_dora": True},
-    "has modules_to_save=['lm_head'], which vLLM cannot serve": {"modules_to_save": ["lm_head"]},
+    "(lora_A) has size 9, but the model has 8 there; the adapter was trained for another model": {"size": 9},
+    "layers.7.self_attn.q_proj (lora_A) has size 8, but the model has no such module": {
+        "module": MODULE.replace("0", "7")
+    },
+    "self_attn.q_proj has rank 16, but adapter_config.json says 4": {"rank": 16, "r": 4},
+    "has the ranks [4, 600]; vLLM supports whole numbers from 1 to 512": {"r": 4, "rank_pattern": {"q_proj": 600}},
+    "has the peft_type IA3, but vLLM supports only LORA": {"peft_type": "IA3"},
+    "has use_dora=True, which vLLM does not support; merge it into the base model": {"use_dora": True},
+    "has modules_to_save=['lm_head'], which vLLM does not support": {"modules_to_save": ["lm_head"]},
 }
 
 
 @pytest.mark.parametrize("message", MISFITS)
-def test_an_adapter_that_does_not_fit_its_base_is_refused_in_one_line(
-    fake_engine: Calls, tmp_path: Path, message: str
-) -> None:
+def test_an_adapter_that_cannot_work_is_rejected_in_one_line(fake_engine: Calls, tmp_path: Path, message: str) -> None:
     made = {"rank": 4} | MISFITS[message]
     config = {key: made.pop(key) for key in list(made) if key not in ("rank", "size", "module")}
     adapter = make_adapter(tmp_path / "adapter", **made, **config)
@@ -86,7 +86,7 @@ def test_an_adapter_that_does_not_fit_its_base_is_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_the_bases_weights_its_configuration_is_held_against_the_adapter(tmp_path: Path) -> None:
+def test_without_safetensors_of_the_base_its_configuration_is_compared_with_the_adapter(tmp_path: Path) -> None:
     calls = Calls(tmp_path / "calls")
     (calls.model / "model.safetensors").rename(calls.model / "pytorch_model.bin")
     config = json.loads((calls.model / "config.json").read_text()) | {"hidden_size": 8}
@@ -97,7 +97,7 @@ def test_without_the_bases_weights_its_configuration_is_held_against_the_adapter
             planned(calls, "--lora", str(make_adapter(tmp_path / name, **made)))
 
 
-def test_another_bases_name_only_warns(fake_engine: Calls, tmp_path: Path) -> None:
+def test_another_base_model_in_the_adapters_configuration_is_only_a_warning(fake_engine: Calls, tmp_path: Path) -> None:
     for name, warned in (("org/other", 1), ("elsewhere/bytes", 0)):
         adapter = make_adapter(tmp_path / "adapter", base_model_name_or_path=name)
         outcome = fake_engine.call(tmp_path / "out", "--lora", str(adapter), "--dry_run")
@@ -105,7 +105,7 @@ def test_another_bases_name_only_warns(fake_engine: Calls, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("fault", ["no folder", "no configuration", "no rank", "no weights", "torn weights"])
-def test_what_is_no_adapter_is_named_before_anything_starts(fake_engine: Calls, tmp_path: Path, fault: str) -> None:
+def test_a_broken_adapter_is_reported_before_anything_starts(fake_engine: Calls, tmp_path: Path, fault: str) -> None:
     adapter = make_adapter(tmp_path / "adapter")
     weights = adapter / "adapter_model.safetensors"
     if fault == "no folder":
@@ -120,19 +120,19 @@ def test_what_is_no_adapter_is_named_before_anything_starts(fake_engine: Calls, 
         planned(fake_engine, "--lora", str(adapter))
 
 
-def test_two_adapters_of_one_name_or_one_content_are_refused(fake_engine: Calls, tmp_path: Path) -> None:
+def test_two_adapters_with_the_same_name_or_content_are_rejected(fake_engine: Calls, tmp_path: Path) -> None:
     one, two = make_adapter(tmp_path / "a" / "final"), make_adapter(tmp_path / "b" / "final", seed=1)
-    with pytest.raises(UserError, match=rf"two adapters are named final; name one otherwise: NAME={two}"):
+    with pytest.raises(UserError, match=rf"two adapters have the name final; rename one, as in NAME={two}"):
         planned(fake_engine, "--lora", str(one), str(two))
     with pytest.raises(UserError, match="is the same adapter as"):
         planned(fake_engine, "--lora", f"x={one}", f"y={one}")
     outcome = fake_engine.call(tmp_path / "out", "--lora", f"x={one}", "--max_samples", "1")
     assert outcome.code == 0, outcome
     outcome = fake_engine.call(tmp_path / "out", "--lora", f"x={two}", "--max_samples", "1")
-    assert outcome.code == 2 and "two models of one name" in outcome.err
+    assert outcome.code == 2 and "holds results of another model with this name" in outcome.err
 
 
-def test_an_adapter_that_another_server_has_must_be_named_there(fake_engine: Calls, tmp_path: Path) -> None:
+def test_an_adapter_on_a_running_server_needs_its_name_there(fake_engine: Calls, tmp_path: Path) -> None:
     adapters = [str(make_adapter(tmp_path / name, seed=at)) for at, name in enumerate("ab")]
     given = ("--base_url", "http://127.0.0.1:1")
     with pytest.raises(UserError, match="--served_model"):

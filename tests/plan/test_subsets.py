@@ -1,4 +1,4 @@
-"""A part of a task: chosen by field, by id or by number; it grows and shrinks, and results say what it covers."""
+"""Part of a task's problems: selected by field, id or number, extended later, and shown in the results."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ PROBLEMS = 60
 
 @pytest.fixture
 def calls(tmp_path: Path, fake_server: Calls) -> Calls:
-    """The module's server with a task of sixty sums, each with a level from 1 to 5; folders are the test's own."""
+    """The module's server, in folders of this test, with a task of sixty sums that have levels from 1 to 5."""
     fake_server.folder, fake_server.data = tmp_path, tmp_path / "data"
     fake_server.data.mkdir()
     rows = [sum_problem(number) | {"level": f"Level {1 + number % 5}"} for number in range(PROBLEMS)]
@@ -25,43 +25,43 @@ def calls(tmp_path: Path, fake_server: Calls) -> Calls:
     return fake_server
 
 
-def paid(calls: Calls, *choice: str) -> tuple[Outcome, set[str]]:
-    """One call: what came of it, and the sums that were asked for."""
-    outcome, requests = calls.asked("out", *choice)
+def ask_for(calls: Calls, *selection: str) -> tuple[Outcome, set[str]]:
+    """Make one call; returns its outcome and the sums that it requested."""
+    outcome, requests = calls.asked("out", *selection)
     asked = by_problem(requests)
     assert outcome.code == 0 and all(len(bodies) == 1 for bodies in asked.values()), outcome
     return outcome, set(asked)
 
 
-def test_growing_pays_for_the_new_problems_alone_and_shrinking_for_none(calls: Calls) -> None:
-    _, five = paid(calls, "--max_samples", "5")
-    _, more = paid(calls, "--max_samples", "50")
+def test_a_larger_selection_asks_only_the_new_problems_and_a_smaller_one_none(calls: Calls) -> None:
+    _, five = ask_for(calls, "--max_samples", "5")
+    _, more = ask_for(calls, "--max_samples", "50")
     assert len(five) == 5 and len(more) == 45 and not five & more
     for smaller in ("5", "20", "50"):
-        outcome, none = paid(calls, "--max_samples", smaller)
-        assert none == set() and outcome.out == "1 experiments: 1 finished, 0 to do\n"
-    _, rest = paid(calls)
+        outcome, none = ask_for(calls, "--max_samples", smaller)
+        assert none == set() and outcome.out == "1 experiment: 1 finished, 0 to do\n"
+    _, rest = ask_for(calls)
     assert len(rest) == PROBLEMS - 50 and not rest & (five | more)
-    for choice in (("--max_samples", "2"), ("--ids", "p1"), ("--filter", "level>=4")):  # all of it holds any part
-        assert paid(calls, *choice)[1] == set()
+    for selection in (("--max_samples", "2"), ("--ids", "p1"), ("--filter", "level>=4")):  # all are answered already
+        assert ask_for(calls, *selection)[1] == set()
     (manifest,) = experiments(calls.folder / "out").values()
     assert (manifest["num_samples"], manifest["problems_total"]) == (PROBLEMS, PROBLEMS)
     assert [one["num_samples"] for one in manifest["history"]] == [5, 50]
 
 
-def test_fields_and_ids_choose_and_what_is_there_already_is_reused(calls: Calls) -> None:
-    _, hard = paid(calls, "--filter", "level>=4")
+def test_filters_and_ids_select_problems_and_existing_answers_are_reused(calls: Calls) -> None:
+    _, hard = ask_for(calls, "--filter", "level>=4")
     assert {int(asked.split()[0]) % 5 for asked in hard} == {3, 4} and len(hard) == 24
-    _, ids = paid(calls, "--ids", "p0", "p1", "p3")
+    _, ids = ask_for(calls, "--ids", "p0", "p1", "p3")
     assert ids == {"0 + 3", "1 + 4"}  # p3 has level 4
-    _, first = paid(calls, "--filter", "level>=3", "--max_samples", "10")
+    _, first = ask_for(calls, "--filter", "level>=3", "--max_samples", "10")
     assert not first & (hard | ids) and len(first) < 10
     (manifest,) = experiments(calls.folder / "out").values()
     assert manifest["selections"] == [[None, [], "level>=4"], [None, ["p0", "p1", "p3"], ""], [10, [], "level>=3"]]
 
 
-def test_results_tables_and_report_say_how_much_of_the_task_they_cover(calls: Calls, capsys) -> None:
-    paid(calls, "--max_samples", "7")
+def test_results_tables_and_report_show_how_much_of_the_task_is_covered(calls: Calls, capsys) -> None:
+    ask_for(calls, "--max_samples", "7")
     out = str(calls.folder / "out")
     assert analyze_results.main([out]) == 0
     found = json.loads((calls.folder / "out" / "bytes" / "all_experiments_results.json").read_text())["experiments"]

@@ -1,4 +1,4 @@
-"""Families of chat models: what their template makes of a prompt, what is sent, and which part of an answer counts."""
+"""Families of chat models: the prompt that their template makes, and which part of an answer is graded."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(folder: Path, data: Path, template: str, kwargs: dict, system: str | None = SYSTEM) -> Prompt:
-    """The only problem's prompt, as the sweep's child renders it."""
+    """The prompt of the only problem, as a worker renders it."""
     (make_model(folder) / "chat_template.jinja").write_text(template, encoding="utf-8")
     job = RenderJob((SPEC,), TABLE, str(data), Selection(), folder, True, system, kwargs, False)
     (prompt,) = render(job).prompts[SPEC]
@@ -29,11 +29,11 @@ def rendered(folder: Path, data: Path, template: str, kwargs: dict, system: str 
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_the_answer_counts_and_the_thought_does_not(tmp_path: Path, data: Path, family: Family) -> None:
+def test_the_answer_is_graded_and_the_thinking_is_not(tmp_path: Path, data: Path, family: Family) -> None:
     prompt = rendered(tmp_path / "model", data, family.template, family.kwargs)
     assert prompt.text == family.prompt.format(system=SYSTEM, user=USER)
-    assert bytes(prompt.ids).decode() == prompt.text  # no second BOS, nothing lost
-    opened = family.before == ""  # by the prompt: whatever follows is thought until it is closed
+    assert bytes(prompt.ids).decode() == prompt.text  # there is no second BOS
+    opened = family.before == ""  # the prompt opens the thinking, so the response is thinking until it is closed
     assert verdict(data, prompt, f"So it is \\boxed{{3}}.{family.after}", "stop")[0] == (not opened)
     if family.before is not None:
         thought = f"{family.before}We need 0 + 3. Is it \\boxed{{3}}? No, \\boxed{{4}}."
@@ -45,20 +45,20 @@ def test_the_answer_counts_and_the_thought_does_not(tmp_path: Path, data: Path, 
 
 
 def verdict(data: Path, prompt: Prompt, text: str, finish: str) -> tuple[float, str | None]:
-    """Score and extracted answer of a response, by the worker's own model and metric."""
+    """The score and the extracted answer of a response, by the same model and metric as in a worker."""
     from evalsuite.pipeline.journal_model import JournalModel
-    from evalsuite.tasks.metrics import verified
+    from evalsuite.tasks.metrics import verify_response
     from evalsuite.tasks.registry import lighteval_task
 
     (doc,) = lighteval_task(SPEC, TABLE, data).get_docs()
     completion = Completion(prompt.problem, 0, text, finish, len(prompt.ids), len(text))
     (response,) = JournalModel(None, {prompt.problem: completion}, {prompt.problem: prompt}).greedy_until([doc])
-    score, additions = verified(doc, response)
+    score, additions = verify_response(doc, response)
     return score, additions["extracted_answer"]
 
 
-def test_a_family_without_a_system_role_says_so_and_takes_a_prompt_without(tmp_path: Path, data: Path) -> None:
-    with pytest.raises(UserError, match=r"refuses the prompt: .*System role not supported"):
+def test_a_family_without_a_system_role_needs_a_prompt_without_one(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(UserError, match=r"rejects the prompt: .*System role not supported"):
         rendered(tmp_path / "with", data, GEMMA, {})
     prompt = rendered(tmp_path / "without", data, GEMMA, {}, system=None)
     assert prompt.text == f"<bos><start_of_turn>user\n{USER}<end_of_turn>\n<start_of_turn>model\n"

@@ -1,4 +1,4 @@
-"""What people and programs see of main.py while it runs, on a terminal of 80x24 and through run_interactive.sh."""
+"""What users and programs see of main.py while it runs, on a terminal of 80x24 and through run_interactive.sh."""
 
 import json
 import re
@@ -19,8 +19,8 @@ FACT = re.compile(
 HEAD = re.compile(r"experiment +completions  \w+ %")
 ROW = re.compile(r"demo_\w+ seed [0-2] +━+[╸╺]?━*( +\d+/6)?( +(waiting|grading|\d+\.\d))?")
 SCORE = re.compile(r" \d+\.\d$")
-DRAWN = b"\x1b[J"  # with which every panel ends
-ENOUGH = {4: 21, 2: 11}  # answers of so many experiments of six problems, after which at least one has all of its own
+DRAWN = b"\x1b[J"  # every panel ends with this
+ENOUGH = {4: 21, 2: 11}  # after so many answers of 4 or 2 experiments of six problems, at least one is complete
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,14 @@ def base_url(suite: Suite) -> Iterator[str]:
 
 
 def panel_of(seen: list[str]) -> list[str]:
-    """The panel in what was seen: from its title to the end; empty where there is none."""
+    """The lines of the panel, from its title to the end; empty if there is none."""
     starts = [at for at, line in enumerate(seen) if TITLE.fullmatch(line)]
     assert len(starts) <= 1, seen
     return seen[starts[0] :] if starts else []
 
 
 def see_whole(panel: list[str], rows: int) -> None:
-    """Each line of the panel is one of its kinds and is there once: none is wrapped, torn, or left from before."""
+    """Every line of the panel has one of the expected forms and appears once: none is wrapped, torn or left over."""
     *facts, head = panel[1:-rows]
     assert all(ROW.fullmatch(line) for line in panel[-rows:]) and HEAD.fullmatch(head), panel
     assert len({line.split("━")[0] for line in panel[-rows:]}) == rows, panel
@@ -58,10 +58,10 @@ def scores(seen: list[str]) -> int:
 
 @pytest.fixture(scope="module")
 def watched(suite: Suite, base_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[str]], Path]:
-    """What was seen of a sweep from its start to its end, and its output folder. It goes on once a score was seen."""
+    """The screens of a sweep from start to end, and its output folder. It pauses until a score has been seen."""
     output = tmp_path_factory.mktemp("watched") / "out"
     command = [sys.executable, str(ROOT / "main.py"), *suite.arguments(output, "--seed", "0-1")]
-    command += ["--dtype", "bfloat16"]  # as run_interactive.sh says, so that its run goes on with this one
+    command += ["--dtype", "bfloat16"]  # run_interactive.sh's, so that its run continues this one
     suite.fake.tell(hold={"id": 1, "count": ENOUGH[4]})
     with terminal() as screen:
         process = screen.start(*command, "--base_url", base_url, "--max_num_seqs", "1")
@@ -88,7 +88,7 @@ def test_the_panel_is_whole_in_every_frame_and_gone_at_the_end(watched: tuple[li
 def test_run_interactive_shows_the_panel_with_earlier_scores_and_its_log_has_plain_lines(
     suite: Suite, base_url: str, watched: tuple[list[list[str]], Path]
 ) -> None:
-    """The sweep goes on with another seed, of which one experiment gets all its answers, and ends by Ctrl-C."""
+    """The sweep continues with another seed, for which one experiment gets all its answers, and ends with Ctrl-C."""
     output = watched[1]
     variables = {
         "SETUP": "0", "PYTHON": sys.executable, "OUTPUT_DIR": str(output), "MODELS": str(suite.model),
@@ -107,7 +107,7 @@ def test_run_interactive_shows_the_panel_with_earlier_scores_and_its_log_has_pla
     assert "5/6 experiments" in panel[1]
     assert sum(bool(re.search(r"seed [01] +━+ +\d+\.\d$", line)) for line in panel) == 4
     said = " ".join(" ".join(last).split())
-    assert "main.py: stopping; once more stops at once main.py: stopped; " in said and not panel_of(last)
+    assert "main.py: stopping; press Ctrl-C again to stop immediately main.py: stopped; " in said and not panel_of(last)
     assert "run_interactive: interrupted; all finished work is kept" in said and said.count("stopping") == 1
     (log,) = output.glob("logs/*_01_bytes.log")
     text = log.read_text()
@@ -117,7 +117,7 @@ def test_run_interactive_shows_the_panel_with_earlier_scores_and_its_log_has_pla
 
 
 def see_progress_file(output: Path) -> None:
-    """It holds what the panel shows."""
+    """The progress file has what the panel shows."""
     path = max(output.glob("logs/progress-*.json"), key=lambda path: path.stat().st_mtime_ns)
     found = json.loads(path.read_text())
     assert (found["model"], found["experiments"], found["completions_asked"], found["failed"]) == ("bytes", 6, 12, 0)

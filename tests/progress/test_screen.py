@@ -1,4 +1,4 @@
-"""The terminal while a sweep runs: lines stay above the panel, and nothing that happens to it holds the run up."""
+"""The terminal while a sweep runs: lines are kept above the panel, and nothing about the terminal blocks the run."""
 
 import io
 import sys
@@ -15,7 +15,7 @@ PANEL = ["panel one", "panel two", "panel three"]
 COUNT = """
 import sys, time
 from evalsuite.progress import screen
-screen.take()
+screen.attach()
 for number in range(60):
     screen.current().show(lambda width, height: [f"panel {number}", "x" * (width - 1)])
     print(f"line {number}")
@@ -32,7 +32,7 @@ def shown() -> Iterator[Terminal]:
         yield made
 
 
-def test_lines_stay_above_the_panel_and_the_panel_goes(shown: Terminal) -> None:
+def test_lines_are_kept_above_the_panel_and_the_panel_is_removed_at_the_end(shown: Terminal) -> None:
     screen = Screen(shown.name)
     screen.show(lambda width, height: PANEL)
     screen.say("first")
@@ -47,21 +47,21 @@ def test_lines_stay_above_the_panel_and_the_panel_goes(shown: Terminal) -> None:
     assert shown.seen() == ["first", "second", "third"] and shown.as_before()
 
 
-def test_long_lines_break_between_words_and_words_stay_whole(shown: Terminal) -> None:
+def test_long_lines_are_broken_between_words(shown: Terminal) -> None:
     screen = Screen(shown.name)
     screen.say("word " * 17 + "/a/path" * 8)
     shown.read()
     assert shown.seen() == ["word " * 14 + "word word", "  word " + "/a/path" * 8]
 
 
-def test_a_command_on_a_terminal_scrolls_its_lines_and_leaves_no_panel(shown: Terminal) -> None:
+def test_a_commands_lines_scroll_and_its_panel_is_removed(shown: Terminal) -> None:
     process = shown.start(sys.executable, "-c", COUNT, cwd=ROOT)
     last = shown.frames(process, lambda seen: seen[-1] == "no end of line")[-1]
     assert process.wait(600) == 0 and shown.as_before()
     assert shown.scrolled() + last == [*(f"line {number}" for number in range(60)), "no end of line"]
 
 
-def test_a_command_that_is_killed_leaves_the_terminal_in_order(shown: Terminal) -> None:
+def test_a_killed_command_leaves_the_terminal_usable(shown: Terminal) -> None:
     process = shown.start(sys.executable, "-c", COUNT, "killed", cwd=ROOT)
     last = shown.frames(process, lambda seen: False)[-1]
     assert process.wait(600) == -9 and shown.as_before()
@@ -76,7 +76,7 @@ def test_a_narrower_terminal_shows_the_panel_once(shown: Terminal) -> None:
     screen.show(lambda width, height: wide)
     shown.read()
     termios.tcsetwinsize(shown.slave, (24, 40))
-    reflown = ["stays", "a" * 40, "a" * 30, "b" * 30]  # as terminals do with lines that no longer fit; pyte cuts them
+    reflown = ["stays", "a" * 40, "a" * 30, "b" * 30]  # terminals wrap lines that no longer fit, but pyte cuts them
     shown.screen.resize(24, 40)
     shown.stream.feed(b"\x1b[H\x1b[J" + "".join(f"{line}\r\n" for line in reflown).encode())
     screen.show(lambda width, height: PANEL)
@@ -84,13 +84,13 @@ def test_a_narrower_terminal_shows_the_panel_once(shown: Terminal) -> None:
     assert shown.seen() == ["stays", *PANEL]
 
 
-def test_a_terminal_that_hangs_is_not_waited_for(shown: Terminal) -> None:
+def test_a_terminal_that_hangs_does_not_block(shown: Terminal) -> None:
     screen = Screen(shown.name)
-    for number in range(2000):  # nobody reads: far more than a pty takes
+    for number in range(2000):  # much more than a pty accepts while nothing is read
         screen.show(lambda width, height: ["x" * 70] * 20)
         if number % 100 == 0:
             screen.say(f"line {number}")
-    shown.read()  # now somebody does
+    shown.read()
     screen.show(lambda width, height: PANEL)
     shown.read()
     screen.show(lambda width, height: PANEL)
@@ -98,37 +98,38 @@ def test_a_terminal_that_hangs_is_not_waited_for(shown: Terminal) -> None:
     assert shown.seen()[-4:] == ["line 1900", *PANEL]
 
 
-def test_a_terminal_that_is_gone_ends_nothing() -> None:
+def test_a_terminal_that_is_gone_is_ignored() -> None:
     with terminal() as gone:
         screen = Screen(gone.name)
     screen.show(lambda width, height: PANEL)
-    screen.say("nobody hears")
+    screen.say("unheard")
     screen.close()
 
 
-def test_what_is_printed_goes_to_the_log_without_escape_codes(shown: Terminal) -> None:
+def test_printed_lines_go_to_the_log_without_escape_codes(shown: Terminal) -> None:
     log = io.StringIO()
     screen = Screen(shown.name)
     stream = Stream(screen, log)
     print("one", file=stream)
     screen.show(lambda width, height: PANEL)
     print("two", "three", sep="\n", file=stream, flush=True)
-    stream.log_alone("four\n")
+    stream.write_log("four\n")
     shown.read()
     assert log.getvalue() == "one\ntwo\nthree\nfour\n"
     assert shown.seen() == ["one", "two", "three", *PANEL]
 
 
 def test_a_dumb_terminal_gets_plain_lines(shown: Terminal) -> None:
-    code = "from evalsuite.progress import screen; screen.take(); print(screen.current())"
+    code = "from evalsuite.progress import screen; screen.attach(); print(screen.current())"
     shown.frames(shown.start(sys.executable, "-c", code, cwd=ROOT, TERM="dumb"), lambda seen: False)
     assert shown.seen() == ["None"]
 
 
-def test_no_panel_in_the_background(shown: Terminal) -> None:
+def test_a_background_job_knows_that_it_is_not_in_the_foreground(shown: Terminal) -> None:
     code = (
-        "import os, sys\nfrom evalsuite.progress import screen\nscreen.take()\nprint(screen.current().in_front())\n"
-        "if os.fork() == 0:\n    os.setpgid(0, 0)\n    print(screen.current().in_front())\n    os._exit(0)\nos.wait()\n"
+        "import os\nfrom evalsuite.progress import screen\n"
+        "screen.attach()\nprint(screen.current().in_foreground())\nif os.fork() == 0:\n    os.setpgid(0, 0)\n"
+        "    print(screen.current().in_foreground())\n    os._exit(0)\nos.wait()\n"
     )
     shown.frames(shown.start(sys.executable, "-c", code, cwd=ROOT), lambda seen: False)
     assert shown.seen() == ["True", "False"]

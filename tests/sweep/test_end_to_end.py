@@ -1,4 +1,4 @@
-"""The whole suite on real vLLM, real lighteval and the embedded model; minutes, so as few runs as claims allow."""
+"""The whole suite with real vLLM, real lighteval and the embedded model: only a few runs, as each takes minutes."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="session")
 def model() -> Path:
-    """The embedded model's folder, made if it is not there."""
+    """The embedded model's folder, which is made if it does not exist."""
     folder = ROOT / "models" / "SmolLM2-135M-Instruct"
     subprocess.run([sys.executable, "-m", "evalsuite.launch.embedded", str(folder)], check=True, cwd=ROOT)
     return folder
@@ -30,7 +30,7 @@ def model() -> Path:
 
 @pytest.fixture(scope="session")
 def hostile(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model with a generation_config.json that would spoil every answer if it were heeded."""
+    """The same model with a generation_config.json that would ruin every answer if vLLM used it."""
     folder = tmp_path_factory.mktemp("hostile") / "hostile"
     shutil.copytree(model, folder)
     path = folder / "generation_config.json"
@@ -39,7 +39,7 @@ def hostile(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_interactive(output: Path, model: Path) -> subprocess.CompletedProcess:
-    """The default run with the current environment, into another folder."""
+    """The default run in the current environment, with another output folder."""
     env = os.environ | {"OUTPUT_DIR": str(output), "MODELS": str(model), "SETUP": "0", "LOCAL_DIR": str(ROOT)}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     return subprocess.run(
@@ -60,7 +60,7 @@ def experiments(output: Path) -> dict[str, dict]:
     return {path.parent.name: json.loads(path.read_text()) for path in output.glob("*/*/experiment.json")}
 
 
-def test_default_run_scores_strictly_between_none_and_all(finished: Path) -> None:
+def test_the_default_run_solves_some_problems_but_not_all(finished: Path) -> None:
     rows = list(csv.DictReader((finished / "hostile" / "config_analysis.csv").open()))
     primary = [row for row in rows if row["metric"] == "verified_match"]
     assert {row["task"] for row in primary} == set(TASKS)
@@ -68,7 +68,7 @@ def test_default_run_scores_strictly_between_none_and_all(finished: Path) -> Non
     assert all(int(row["n_problems"]) >= 24 for row in primary)
 
 
-def test_every_file_of_the_design_is_written(finished: Path) -> None:
+def test_every_documented_file_is_written(finished: Path) -> None:
     model = finished / "hostile"
     for name in ("all_experiments_results.json", "analysis_results.json", "seed_analysis.csv", "config_analysis.csv"):
         assert (model / name).stat().st_size > 0
@@ -78,7 +78,7 @@ def test_every_file_of_the_design_is_written(finished: Path) -> None:
         assert (model / name / manifest["details_file"]).with_suffix(".csv").is_file()
 
 
-def test_a_hostile_generation_config_does_not_leak_in(finished: Path) -> None:
+def test_the_models_generation_config_has_no_effect(finished: Path) -> None:
     answers: dict[str, set[str]] = {}
     for path in finished.glob("hostile/demo_words_*"):
         for completion in Journal(path).read():
@@ -88,7 +88,7 @@ def test_a_hostile_generation_config_does_not_leak_in(finished: Path) -> None:
     assert sum(len(text) > 20 for texts in answers.values() for text in texts) > 0.5 * len(answers)
 
 
-def test_truncation_is_known_from_the_finish_reason(finished: Path) -> None:
+def test_truncated_answers_are_counted_by_their_finish_reason(finished: Path) -> None:
     for name, manifest in experiments(finished).items():
         done = list(Journal(finished / "hostile" / name).read())
         cut = [one for one in done if one.finish_reason == "length"]
@@ -96,22 +96,22 @@ def test_truncation_is_known_from_the_finish_reason(finished: Path) -> None:
         assert all(one.output_tokens == 256 for one in cut)
 
 
-def test_provenance_names_versions_and_totals(finished: Path) -> None:
+def test_manifests_have_versions_and_totals(finished: Path) -> None:
     for manifest in experiments(finished).values():
         assert {"lighteval", "torch", "transformers"} <= set(manifest["provenance"]["versions"])
         assert manifest["totals"]["output_tokens"] > 0 and manifest["circumstances"]["vllm_version"]
 
 
-def test_second_call_skips_everything_within_seconds(finished: Path, hostile: Path) -> None:
+def test_a_second_call_skips_everything_within_seconds(finished: Path, hostile: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.glob("*/*/experiment.json")}
     began = time.monotonic()
     result = run_interactive(finished, hostile)
     assert result.returncode == 0, result.stdout[-2000:]
-    assert time.monotonic() - began < 60  # the README states the time; this only tells skipping from running
+    assert time.monotonic() - began < 60  # a loose limit that only distinguishes skipping from running
     assert {path: path.stat().st_mtime_ns for path in finished.glob("*/*/experiment.json")} == before
 
 
-def test_all_benchmarks_of_the_data_folder_pass_through_the_engine(shared: Path, model: Path, tmp_path: Path) -> None:
+def test_all_benchmarks_of_the_data_folder_run_on_the_engine(shared: Path, model: Path, tmp_path: Path) -> None:
     tasks = ["aime24", "aime25|0", "custom|amc23|0", "custom|math_500|0|0", "minerva", "olympiadbench", "gsm8k"]
     command = [sys.executable, "main.py", "--model", str(model), "--task", *tasks, "--data_dir", str(shared / "data")]
     command += ["--max_samples", "2", "--use_chat_template", "--max_new_tokens", "48", "--max_model_length", "2048"]

@@ -1,4 +1,4 @@
-"""The queue at work on an engine of our own: deaths and hangs are outlived, and each completion comes once."""
+"""Generation with our own engine survives crashes and hangs, and gets each completion exactly once."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def fake(tmp_path: Path) -> Fake:
 
 @pytest.fixture
 def engine(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """An engine of our own, not started yet; restarts do not wait."""
+    """Our own engine, not started yet, with short pauses."""
     for name, value in fake.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(generate, "FIRST_PAUSE", 0.01)
@@ -37,26 +37,26 @@ def engine(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 async def stuck_after(outcome: Outcome, fake: Fake, count: int, **told: Any) -> None:
-    """Wait for `count` completions; what is asked from then on hangs, so that no machine is too quick for the test."""
+    """Wait for `count` completions, then let all further requests hang, so that the test works on a fast machine."""
     while len(outcome.done) < count:
         await asyncio.sleep(0.001)
     fake.tell(hang=True, **told)
 
 
 async def started_again(fake: Fake) -> None:
-    """Wait for the engine's second start, and let it answer."""
+    """Wait for the engine's second start, then let it answer."""
     while len(fake.events("start")) < 2:
         await asyncio.sleep(0.01)
     fake.tell()
 
 
-def test_every_request_is_answered_once_in_any_concurrency(engine: Server, fake: Fake) -> None:
+def test_every_request_is_answered_exactly_once(engine: Server, fake: Fake) -> None:
     outcome = ask(items(30), engine, concurrency=4)
     assert sorted(outcome.done) == names(30) and len(fake.bodies) == 30 and not outcome.failed
 
 
 @pytest.mark.parametrize("victim", ["server", "worker"])
-def test_a_killed_engine_is_started_again_and_asked_for_the_rest(engine: Server, fake: Fake, victim: str) -> None:
+def test_a_killed_engine_is_restarted_and_gets_the_remaining_requests(engine: Server, fake: Fake, victim: str) -> None:
     async def murder(outcome: Outcome) -> None:
         await stuck_after(outcome, fake, 5)
         kill(fake.events("start" if victim == "server" else "worker")[-1]["pid"])
@@ -68,7 +68,7 @@ def test_a_killed_engine_is_started_again_and_asked_for_the_rest(engine: Server,
     assert len([line for line in outcome.said if line.startswith("engine: exit code")]) == 1
 
 
-def test_answers_do_not_depend_on_deaths(engine: Server, fake: Fake) -> None:
+def test_answers_do_not_depend_on_crashes(engine: Server, fake: Fake) -> None:
     undisturbed = ask(items(12), engine)
     fake.tell(kill_on="problem 5:")
     disturbed = ask(items(12), engine)
@@ -77,38 +77,38 @@ def test_answers_do_not_depend_on_deaths(engine: Server, fake: Fake) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])
-def test_a_request_that_alone_kills_the_engine_is_named_and_the_rest_goes_on(
+def test_a_request_that_crashes_the_engine_is_found_and_the_others_are_answered(
     engine: Server, fake: Fake, count: int
 ) -> None:
     fake.tell(kill_on="problem 0:", latency=0.02)
     outcome = ask(items(count), engine, concurrency=16)
     if count == 1:
-        assert "killed the engine twice" in outcome.failed["p0"] and not outcome.done
+        assert "the engine crashed twice" in outcome.failed["p0"] and not outcome.done
         return
-    assert list(outcome.failed) == ["p0"] and "killed the engine twice" in outcome.failed["p0"]
+    assert list(outcome.failed) == ["p0"] and "the engine crashed twice" in outcome.failed["p0"]
     assert sorted(outcome.done) == names(count)[1:]
     assert max(Counter(outcome.done).values()) == 1 and len(fake.events("start")) <= 12
-    assert len([line for line in outcome.said if "died" in line]) == 1  # the reason is said once
+    assert len([line for line in outcome.said if "died" in line]) == 1  # the cause is printed once
 
 
-def test_several_killers_are_found_even_before_anything_was_answered(engine: Server, fake: Fake) -> None:
-    fake.tell(kill_on=" 7")  # problems 7, 70 to 79: the engine dies of the first batch
+def test_several_crashing_requests_are_found_even_before_anything_is_answered(engine: Server, fake: Fake) -> None:
+    fake.tell(kill_on=" 7")  # problems 7, 70 to 79: the first batch crashes the engine
     wanted = [item for item in items(80) if item.request.problem in ("p7", "p71", "p30", "p31", "p32", "p33", "p34")]
     outcome = ask(wanted, engine, concurrency=7)
     assert sorted(outcome.failed) == ["p7", "p71"] and len(outcome.done) == 5
 
 
-def test_an_engine_that_dies_of_everything_is_given_up(engine: Server, fake: Fake) -> None:
+def test_the_run_gives_up_on_an_engine_that_every_request_crashes(engine: Server, fake: Fake) -> None:
     fake.tell(kill_on="problem")
     outcome = ask(items(40), engine, concurrency=16)
-    assert "again and again" in str(outcome.error) and len(fake.events("start")) <= 8
+    assert "died repeatedly" in str(outcome.error) and len(fake.events("start")) <= 8
     assert not outcome.done and len(outcome.failed) <= 2
 
 
-def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
+def test_the_run_gives_up_on_an_engine_that_cannot_restart_after_growing_pauses(
     engine: Server, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.4)  # far above how start-up times differ
+    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.4)  # much more than start-up times vary
     times: list[float] = []
 
     async def break_it(outcome: Outcome) -> None:
@@ -121,17 +121,17 @@ def test_an_engine_that_does_not_start_again_is_given_up_after_growing_pauses(
     monkeypatch.setattr(engine, "launch", lambda: (times.append(time.monotonic()), launch()))
     outcome = ask(items(40), engine, during=break_it, restarts=3)
     pauses = [later - sooner for sooner, later in pairwise(times[1:])]
-    assert "again and again" in str(outcome.error) and "lower --gpu_memory_utilization" in str(outcome.error)
+    assert "died repeatedly" in str(outcome.error) and "lower --gpu_memory_utilization" in str(outcome.error)
     assert len(times) == 1 + 3 and pauses == sorted(pauses) and "\n" not in str(outcome.error)
 
 
-def test_a_hanging_engine_is_started_again(engine: Server, fake: Fake) -> None:
+def test_a_hanging_engine_is_restarted(engine: Server, fake: Fake) -> None:
     fake.tell(hang=True)
     outcome = ask(items(6), engine, during=lambda outcome: started_again(fake), stall_seconds=1.0)
     assert sorted(outcome.done) == names(6) and any("no token" in line for line in outcome.said)
 
 
-def test_a_killed_supervisor_leaves_nothing_of_the_engine(engine: Server, fake: Fake) -> None:
+def test_after_its_supervisor_is_killed_nothing_of_the_engine_remains(engine: Server, fake: Fake) -> None:
     async def murder(outcome: Outcome) -> None:
         await stuck_after(outcome, fake, 5)
         kill(engine._process.process.pid)

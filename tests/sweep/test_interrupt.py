@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run, whatever it waits for, and say how to go on; a second one ends it at once."""
+"""Ctrl-C and SIGTERM end a run whatever it waits for, and say how to continue; a second one ends it immediately."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ PATIENT = """
 import sys
 from evalsuite.engine import process
 from main import main
-process.STOP_SECONDS = 1e6  # that it waits for a supervisor
+process.STOP_SECONDS = 1e6  # to wait for a supervisor
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -31,7 +31,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Calls:
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A short folder for everything temporary of a run, by which its processes are known."""
+    """A short temporary folder for a run, by which its processes can be found."""
     with tempfile.TemporaryDirectory(prefix="stop-", dir="/tmp") as name:
         yield Path(name)
 
@@ -45,7 +45,7 @@ def said(output: Path) -> str:
 
 
 def stop(temporary: Path, what: str) -> list[int]:
-    """Stop the run's processes whose command line holds `what`, once there are any: whoever waits for them waits."""
+    """Once there are processes of the run with `what` in their command line, stop them, so that they never finish."""
     found = list(until(lambda: [pid for pid, words in marked(str(temporary)).items() if what in words]))
     for pid in found:
         kill(pid, signal.SIGSTOP)
@@ -57,8 +57,8 @@ def see_nothing_left(output: Path, temporary: Path) -> None:
     assert not list(output.rglob(".lock*")) and not list(temporary.glob("eval-*"))
 
 
-def test_one_signal_ends_cleanly_and_the_same_command_goes_on(suite: Calls, tmp_path: Path, temporary: Path) -> None:
-    """The other answers would never come: that it ends shows that it does not wait for them."""
+def test_one_signal_ends_cleanly_and_the_same_command_continues(suite: Calls, tmp_path: Path, temporary: Path) -> None:
+    """The other answers would never arrive, so the run ends only because it does not wait for them."""
     output = tmp_path / "out"
     suite.fake.tell(hold={"id": 1, "count": KEPT})
     process = suite.start(output, "--max_num_seqs", "2", TMPDIR=str(temporary))
@@ -66,7 +66,7 @@ def test_one_signal_ends_cleanly_and_the_same_command_goes_on(suite: Calls, tmp_
         until(lambda: len(journaled(output)) == KEPT and len(suite.fake.bodies) > KEPT)
         process.terminate()  # as Slurm does
         assert process.wait(600) == 130
-    assert f"{KEPT} completions are kept: run the same command again to go on" in said(output)
+    assert f"{KEPT} completions kept; run the same command again to continue" in said(output)
     assert "Traceback" not in said(output) and len(journaled(output)) == KEPT
     see_nothing_left(output, temporary)
     asked = len(suite.fake.bodies)
@@ -76,8 +76,8 @@ def test_one_signal_ends_cleanly_and_the_same_command_goes_on(suite: Calls, tmp_
     assert next(iter(experiments(output).values()))["status"] == "finished"
 
 
-def test_two_interrupts_end_at_once(suite: Calls, tmp_path: Path, temporary: Path) -> None:
-    """The first would never come to its end: that the run ends shows that the second does not wait for it."""
+def test_two_interrupts_end_immediately(suite: Calls, tmp_path: Path, temporary: Path) -> None:
+    """The clean end after the first would never finish, so the run ends only because the second does not wait."""
     output, starts = tmp_path / "out", len(suite.fake.events("start"))
     command = [sys.executable, "-c", PATIENT, *suite.arguments(output)]
     with terminal() as screen:
@@ -87,25 +87,25 @@ def test_two_interrupts_end_at_once(suite: Calls, tmp_path: Path, temporary: Pat
             until(lambda: len(suite.fake.events("start")) > starts)
             stopped = stop(temporary, "supervisor.py")
             screen.type(b"\x03")  # Ctrl-C
-            screen.frames(process, lambda seen: "main.py: stopping; once more stops at once" in seen)
+            screen.frames(process, lambda seen: "main.py: stopping; press Ctrl-C again to stop immediately" in seen)
             assert process.poll() is None
             screen.type(b"\x03")
             assert process.wait(600) == 130
         screen.read()
-        assert "completions are kept" not in "".join(screen.seen()) and screen.as_before()
+        assert "completions kept" not in "".join(screen.seen()) and screen.as_before()
     for pid in stopped:
         kill(pid, signal.SIGCONT)
     see_nothing_left(output, temporary)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_everything_still_loads_leaves_nothing(
+def test_a_signal_while_everything_is_loading_leaves_nothing_behind(
     suite: Calls, tmp_path: Path, temporary: Path, number: int
 ) -> None:
     output = tmp_path / "out"
     process = suite.start(output, TMPDIR=str(temporary))
     with ending(process):
-        stop(temporary, "multiprocessing.forkserver")  # it would load for ever
+        stop(temporary, "multiprocessing.forkserver")  # it never finishes loading
         os.kill(process.pid, number)
         assert process.wait(600) == 130
     assert "Traceback" not in said(output)

@@ -1,4 +1,4 @@
-"""Whatever is killed, however often: nothing journaled is lost or asked for again, and the results are the same."""
+"""Whatever is killed, and however often, no journaled completion is lost or repeated, and the results are the same."""
 
 import csv
 import random
@@ -17,25 +17,25 @@ TIMES = {"generation_seconds"}
 
 @pytest.fixture(scope="module")
 def tortured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """The folder of an undisturbed sweep and of killed ones, and what came of those."""
+    """The folder of an undisturbed sweep and of killed ones, and the report on the latter."""
     folder = tmp_path_factory.mktemp("torture")
     return folder, torture(folder, KILLS, random.Random(4), problems=12, seeds="0-7")
 
 
-def test_ten_kills_lose_nothing_and_repeat_nothing(tortured: tuple[Path, dict]) -> None:
+def test_ten_kills_neither_lose_nor_repeat_anything(tortured: tuple[Path, dict]) -> None:
     _, result = tortured
     assert result["kills"] == KILLS and sum(result["by_victim"].values()) == KILLS
     assert {name: result.get(name, 0) for name in ROWS[3:]} == dict.fromkeys(ROWS[3:], 0)
 
 
-def test_tables_of_a_killed_sweep_are_those_of_an_undisturbed_one(tortured: tuple[Path, dict]) -> None:
+def test_a_killed_sweep_has_the_tables_of_an_undisturbed_one(tortured: tuple[Path, dict]) -> None:
     folder, _ = tortured
     tables = [analysed(folder / name) for name in ("undisturbed", "tortured0")]
     assert tables[0] == tables[1] and len(tables[0]["seed_analysis.csv"]) >= 6
 
 
 def analysed(output: Path) -> dict[str, list[dict[str, str]]]:
-    """Both passes' tables by file name."""
+    """The tables of both analysis passes, by file name."""
     for script in ("analyze_results.py", "analyze_summary.py"):
         done = subprocess.run([sys.executable, ROOT / script, output], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What the machine refuses is one clear line and exit 1; what was finished is kept, and what others hold is named."""
+"""Failures of the machine are reported in one line with exit code 1, and finished work is kept; locks are respected."""
 
 import contextlib
 import os
@@ -40,14 +40,14 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Calls:
 
 
 def one_line(text: str) -> str:
-    """The only line of main.py's error."""
+    """The one line in which main.py reports an error."""
     found = [line for line in text.splitlines() if line.startswith("main.py: ")]
     assert len(found) == 1 and "Traceback" not in text, text
     return found[0]
 
 
 @pytest.mark.parametrize("advice", LOGS)
-def test_the_engines_last_words_become_advice(tmp_path: Path, advice: str) -> None:
+def test_the_end_of_the_engines_log_becomes_advice(tmp_path: Path, advice: str) -> None:
     log = tmp_path / "engine.log"
     log.write_text(f"INFO loading\nTraceback (most recent call last):\n  File x\n{LOGS[advice]}\n")
     first, *rest = explain(log, 1).splitlines()
@@ -55,20 +55,20 @@ def test_the_engines_last_words_become_advice(tmp_path: Path, advice: str) -> No
     assert words in first and str(log) in first and any(LOGS[advice][:40] in line for line in rest)
 
 
-def test_an_unknown_death_shows_the_logs_end(tmp_path: Path) -> None:
+def test_an_unknown_cause_shows_the_end_of_the_log(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("one\ntwo\nthree\nfour\n")
     assert explain(tmp_path / "log", -9).splitlines()[1:] == ["    two", "    three", "    four"]
     assert "exit code 3" in explain(tmp_path / "none", 3)
 
 
-def test_a_file_where_the_output_folder_should_be(suite: Calls, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_output_folder_is_reported(suite: Calls, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     outcome = suite.call(tmp_path / "out")
     assert outcome.code == 1 and str(tmp_path / "out") in one_line(outcome.err)
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_a_file_where_an_experiments_folder_should_be(suite: Calls, tmp_path: Path) -> None:
+def test_a_file_in_place_of_an_experiments_folder_is_reported(suite: Calls, tmp_path: Path) -> None:
     sweep = plan(parse(suite.arguments(tmp_path / "out")))
     folder = sweep.folder_of(sweep.experiments[0])
     folder.parent.mkdir(parents=True)
@@ -77,8 +77,8 @@ def test_a_file_where_an_experiments_folder_should_be(suite: Calls, tmp_path: Pa
     assert outcome.code == 1 and str(folder) in one_line(outcome.err) and folder.read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written(suite: Calls, tmp_path: Path) -> None:
-    folder = Path("/sys/evalsuite")  # not even root may make a folder there
+def test_a_folder_that_cannot_be_written_is_reported(suite: Calls, tmp_path: Path) -> None:
+    folder = Path("/sys/evalsuite")  # not even root can create a folder there
     if os.geteuid():
         tmp_path.chmod(0o555)
         folder = tmp_path / "out"
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written(suite: Calls, tmp_path: Path) -> None:
     assert outcome.code == 1 and str(folder) in one_line(outcome.err)
 
 
-def test_an_engine_that_cannot_start_is_told_in_one_line(suite: Calls, tmp_path: Path) -> None:
+def test_an_engine_that_cannot_start_is_reported_in_one_line(suite: Calls, tmp_path: Path) -> None:
     suite.fake.tell(fail_start="torch.OutOfMemoryError: CUDA out of memory.")
     outcome = suite.call(tmp_path / "out")
     suite.fake.tell()
@@ -96,7 +96,7 @@ def test_an_engine_that_cannot_start_is_told_in_one_line(suite: Calls, tmp_path:
 
 @contextlib.contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """No file that this process, or one that it starts, writes to may have more bytes."""
+    """Limit the size of the files that this process and those that it starts may write."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -105,14 +105,14 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_keeps_what_was_finished_and_goes_on_when_there_is_room(suite: Calls, tmp_path: Path) -> None:
-    """A limit on the size of files stands in for a full disk; the engine, another's program, is spared."""
+def test_a_full_disk_keeps_finished_answers_and_the_run_continues_later(suite: Calls, tmp_path: Path) -> None:
+    """A limit on the size of files simulates a full disk. The engine is exempt, since it is not our program."""
     engine = tmp_path / "engine"
     engine.write_text(f'#!/bin/bash\nulimit -S -f unlimited\nexec {FAKE_ENGINE} "$@"\n')
     engine.chmod(0o755)
     output = tmp_path / "out"
     suite.fake.tell(tokens=150)
-    start_forkserver()  # without the limit, since other tests use it
+    start_forkserver()  # without the limit, because other tests use it
     with files_of_at_most(4096):
         outcome = suite.call(output, "--max_num_seqs", "1", "--engine_python", str(engine))
     kept = [one for folder in output.glob("*/*_seed0") for one in Journal(folder).read()]
@@ -123,16 +123,17 @@ def test_a_full_disk_keeps_what_was_finished_and_goes_on_when_there_is_room(suit
     assert next(iter(experiments(output).values()))["num_samples"] == 8
 
 
-def test_runs_at_once_do_each_experiment_once_with_wait_and_are_told_who_holds_it_without(
+def test_parallel_runs_do_each_experiment_once_and_without_wait_report_who_has_locked_it(
     suite: Calls, tmp_path: Path
 ) -> None:
     output, before = tmp_path / "out", len(suite.fake.bodies)
     suite.fake.tell(hang=True)
     both = [suite.start(output, "--seed", seeds, "--wait") for seeds in ("0-3", "0-4")]
     with ending(*both):
-        until(lambda: len(suite.fake.bodies) > before)  # one of them generates: seeds 0 to 3 are its own or the other's
+        until(lambda: len(suite.fake.bodies) > before)  # once one generates, the two have locked seeds 0 to 3
         third = suite.call(tmp_path / "second" / ".." / "out", "--seed", "0-3")
-        holders = re.findall(r"not done here: \S+ \(held by \S+, process (\d+); --wait waits for it\)", third.out)
+        pattern = r"not done here: \S+ \(locked by \S+, process (\d+); use --wait to wait for it\)"
+        holders = re.findall(pattern, third.out)
         assert third.code == 1 and len(holders) == 4 and set(map(int, holders)) <= {one.pid for one in both}
         suite.fake.tell()
         assert [one.wait(600) for one in both] == [0, 0]

@@ -1,4 +1,4 @@
-"""Recorded answers of real models go through the whole suite; its scores are the labels that came with them."""
+"""Recorded answers of real models, sent through the whole suite, get the scores that they were labelled with."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ TABLE = """from evalsuite.tasks.table import Task
 
 TASKS = [Task("math100", kind="latex", template="MATH_QUERY_TEMPLATE", file="math100.jsonl")]
 """
-# SOURCES.md: the source's grader spoiled the gold of id 3 (a time of day) and did not know 10{,}000 as 10000.
+# SOURCES.md: the source's grader broke the gold of id 3 (a time of day), and did not read 10{,}000 as 10000.
 LABEL_ERRORS = {("3", seed) for seed in range(8)} | {("72", 7)}
 SYSTEMS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 
@@ -29,7 +29,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def verdicts(output: Path, metric: str = "verified_match") -> dict[tuple[str, int], dict[str, bool]]:
-    """Each experiment's verdicts by problem hash, read from its details; experiments by model and seed."""
+    """The verdicts in each experiment's details by problem hash; the experiments by model and seed."""
     found = {}
     for name, manifest in experiments(output).items():
         table = pq.read_table(next(output.glob(f"*/{name}")).parent.joinpath(name, manifest["details_file"]))
@@ -41,7 +41,7 @@ def verdicts(output: Path, metric: str = "verified_match") -> dict[tuple[str, in
 
 
 def accuracies(output: Path) -> dict[tuple[str, int], float]:
-    """The accuracy in each experiment's results file, as lighteval aggregated it."""
+    """The accuracy that lighteval wrote into each experiment's results file, by model and seed."""
     found = {}
     for name, manifest in experiments(output).items():
         results = json.loads(next(output.glob(f"*/{name}")).joinpath(manifest["results_file"]).read_text())
@@ -51,7 +51,7 @@ def accuracies(output: Path) -> dict[tuple[str, int], float]:
 
 @pytest.fixture(scope="module")
 def math(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path, list[dict], list[dict]]:
-    """The 8 samples of 100 problems as 8 seeds: outcome, output folder, recorded rows, rows as the suite reads them."""
+    """Eight samples of 100 problems as eight seeds: outcome, output folder, recorded rows, and the suite's rows."""
     recorded = lines(shared / "recorded" / "qwen25math_math100x8" / "math_cot_100x8.jsonl")
     folder = tmp_path_factory.mktemp("math100")
     asked = [{key: row[key] for key in ("id", "problem", "answer")} for row in recorded]
@@ -73,7 +73,7 @@ def math(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcom
     return outcome, folder / "out", recorded, rows
 
 
-def test_eight_samples_as_eight_seeds_are_scored_as_labelled_but_for_the_known_label_errors(math) -> None:
+def test_eight_samples_are_scored_as_labelled_except_for_known_label_errors(math) -> None:
     outcome, output, recorded, rows = math
     assert outcome.code == 0, outcome
     scores = verdicts(output)
@@ -87,14 +87,14 @@ def test_eight_samples_as_eight_seeds_are_scored_as_labelled_but_for_the_known_l
     assert differing == LABEL_ERRORS
 
 
-def test_accuracies_of_the_seeds_are_the_labels_with_their_errors_mended(math) -> None:
+def test_accuracies_of_the_seeds_are_those_of_the_corrected_labels(math) -> None:
     _, output, recorded, _ = math
     for (_, seed), accuracy in accuracies(output).items():
         right = sum(given["score"][seed] or (str(given["id"]), seed) in LABEL_ERRORS for given in recorded)
         assert accuracy == pytest.approx(right / 100)
 
 
-def test_reasons_and_answers_of_recorded_samples_are_kept(math) -> None:
+def test_finish_reasons_and_lengths_of_recorded_samples_are_kept(math) -> None:
     _, output, recorded, _ = math
     told = [one["totals"] for one in experiments(output).values()]
     assert sum(one["truncated"] + one["failed"] + one["grading_timeouts"] for one in told) == 0
@@ -104,7 +104,7 @@ def test_reasons_and_answers_of_recorded_samples_are_kept(math) -> None:
 
 @pytest.fixture(scope="module")
 def gsm8k(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Outcome], Path, list[dict], list[dict]]:
-    """Four systems' answers to GSM8K, each system a model of one server."""
+    """The answers of four systems to GSM8K; each system is a model of the same server."""
     recorded = lines(shared / "recorded" / "openai_gsm8k_4systems" / "example_model_solutions.jsonl")
     output = tmp_path_factory.mktemp("gsm8k")
     task, prompts = load_table()["gsm8k"], load_prompts()
@@ -120,7 +120,7 @@ def gsm8k(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[
     return outcomes, output, recorded, rows
 
 
-def test_four_systems_are_scored_on_gsm8k_exactly_as_labelled(gsm8k) -> None:
+def test_four_systems_are_scored_exactly_as_labelled_on_gsm8k(gsm8k) -> None:
     outcomes, output, recorded, rows = gsm8k
     assert [one.code for one in outcomes] == [0, 0, 0, 0], outcomes
     scores = verdicts(output)

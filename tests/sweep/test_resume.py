@@ -1,4 +1,4 @@
-"""What is finished is never asked again: later calls pay only for what is new, and nothing is lost by them."""
+"""Finished work is never repeated: a later call requests only what is new, and loses nothing."""
 
 import json
 import re
@@ -20,19 +20,19 @@ from tests.support.sweeps import Fake, experiments, make_data
 
 @pytest.fixture
 def server(tmp_path: Path, fake_server: Calls) -> Calls:
-    """The module's server; output folders are the test's own."""
+    """The module's server, with output folders of this test."""
     fake_server.folder = tmp_path
     return fake_server
 
 
 def asked(server: Calls, *more: str, **told: Any) -> tuple[Outcome, int]:
-    """One call into the test's folder: outcome, number of requests."""
+    """One call into the test's folder: its outcome, and the number of its requests."""
     outcome, requests = server.asked("out", *more, **told)
     return outcome, len(requests)
 
 
 def only(server: Calls) -> dict[str, Any]:
-    """The manifest of the tree's only experiment."""
+    """The manifest of the only experiment in the tree."""
     (manifest,) = experiments(server.folder / "out").values()
     return manifest
 
@@ -41,7 +41,7 @@ def stamps(server: Calls) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in (server.folder / "out").glob("*/*_seed*/**/*")}
 
 
-def test_second_call_asks_nothing_and_touches_nothing(server: Calls) -> None:
+def test_a_second_call_requests_nothing_and_writes_nothing(server: Calls) -> None:
     assert asked(server, "--seed", "0-1")[1] == 12
     before = stamps(server)
     outcome, requests = asked(server, "--seed", "0-1")
@@ -50,7 +50,7 @@ def test_second_call_asks_nothing_and_touches_nothing(server: Calls) -> None:
     assert stamps(server) == before
 
 
-def test_lengths_of_finished_answers_are_on_record_for_the_order_of_later_requests(server: Calls) -> None:
+def test_lengths_of_finished_answers_are_in_the_manifests_for_later_runs(server: Calls) -> None:
     asked(server, "--seed", "0-1")
     folder = server.folder / "out" / "bytes"
     lengths = [("demo_arithmetic", one.problem, one.output_tokens) for path in folder.glob("*_seed*")
@@ -59,7 +59,7 @@ def test_lengths_of_finished_answers_are_on_record_for_the_order_of_later_reques
     assert not list(manifest.earlier_lengths([folder], {"aime24"}))
 
 
-def test_another_seed_temperature_or_length_pays_for_itself_alone(server: Calls) -> None:
+def test_another_seed_temperature_or_length_requests_only_its_own_answers(server: Calls) -> None:
     assert asked(server)[1] == 6
     before = stamps(server)
     assert asked(server, "--seed", "0", "4")[1] == 6
@@ -70,7 +70,7 @@ def test_another_seed_temperature_or_length_pays_for_itself_alone(server: Calls)
     assert {path: stamp for path, stamp in stamps(server).items() if path in before} == before
 
 
-def test_another_task_pays_for_itself_alone(server: Calls) -> None:
+def test_another_task_requests_only_its_own_answers(server: Calls) -> None:
     data = str(make_data(server.folder / "both", 6, ("demo_arithmetic", "demo_words")))
     assert asked(server, "--data_dir", data)[1] == 6
     outcome, requests = server.asked("out", "--data_dir", data, "--task", "demo_arithmetic", "demo_words")
@@ -81,7 +81,7 @@ def test_another_task_pays_for_itself_alone(server: Calls) -> None:
 @pytest.mark.parametrize("change", ["--top_p 0.5", "--top_k 3", "--min_p 0.1", "--stop X", "--presence_penalty 1",
                                     "--repetition_penalty 1.1", "--use_chat_template", "--dtype float16",
                                     "--max_model_length 999", "--engine_args=--rope-scaling {}"])  # fmt: skip
-def test_whatever_changes_a_result_changes_the_folder(server: Calls, change: str) -> None:
+def test_a_setting_that_changes_results_changes_the_folder(server: Calls, change: str) -> None:
     parts = [change] if change.startswith("--engine_args") else change.split()
     outcome = server.call("out", "--dry_run", "--base_url", server.base_url, *parts)
     plain = server.call("out", "--dry_run", "--base_url", server.base_url)
@@ -100,7 +100,7 @@ def plan_names(server: Calls, *more: str) -> list[str]:
     ["--max_num_seqs 2", "--max_num_batched_tokens 5000", "--stall_seconds 9", "--max_samples 2",
      "--engine_args=--block-size 8"],
 )  # fmt: skip
-def test_what_does_not_change_a_result_keeps_the_folder(server: Calls, change: str) -> None:
+def test_a_setting_that_does_not_change_results_keeps_the_folder(server: Calls, change: str) -> None:
     parts = [change] if change.startswith("--engine_args") else change.split()
     assert plan_names(server, *parts) == plan_names(server)
 
@@ -112,26 +112,26 @@ def test_changed_data_are_another_configuration(server: Calls) -> None:
     assert len(experiments(server.folder / "out")) == 2
 
 
-def test_an_unfinished_experiment_asks_only_for_what_is_not_journaled(server: Calls) -> None:
+def test_an_unfinished_experiment_requests_only_what_is_not_journaled(server: Calls) -> None:
     asked(server)
     folder = next((server.folder / "out").glob("*/*_seed0"))
     lines = [json.dumps({**one.__dict__, "token_ids": list(one.token_ids)}) for one in Journal(folder).read()]
     (folder / "completions.jsonl.zst").unlink()
     (folder / "experiment.json").unlink()
-    (folder / "completions.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:80])  # a kill in mid-write
+    (folder / "completions.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:80])  # as after a kill
     outcome, requests = asked(server)
     assert (outcome.code, requests) == (0, 2)
-    assert f"{folder.name}: 1 torn line(s) of the journal dropped" in outcome.out
+    assert f"{folder.name}: dropped 1 incomplete line of the journal" in outcome.out
     assert only(server)["num_samples"] == 6 and only(server)["totals"]["torn_journal_lines"] == 1
 
 
-def test_regrade_asks_nothing_and_keeps_the_old_results_with_their_date(server: Calls) -> None:
+def test_regrade_requests_nothing_and_keeps_the_old_results_with_their_date(server: Calls) -> None:
     asked(server)
     before = only(server)
     folder = server.folder / "out" / "bytes" / before["experiment"]
     outcome, requests = asked(server, "--regrade")
     assert (outcome.code, requests) == (0, 0)
-    assert outcome.out.startswith("1 experiments: 1 to grade again\n")
+    assert outcome.out.startswith("1 experiment: 1 to grade again\n")
     after = only(server)
     (kept,) = after["history"]
     assert {key: before[key] for key in kept} == kept and kept["graded_at"]
@@ -146,22 +146,22 @@ def scores(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return {row["doc"]["specific"]["problem"]: row["metric"] for row in rows}
 
 
-def test_regrade_of_what_is_not_finished_does_nothing(server: Calls) -> None:
+def test_regrade_of_an_unfinished_experiment_does_nothing(server: Calls) -> None:
     outcome, requests = asked(server, "--regrade")
     assert (outcome.code, requests) == (0, 0)
-    assert outcome.out == "1 experiments: 0 to grade again\n"
+    assert outcome.out == "1 experiment: 0 to grade again\n"
 
 
-def test_regrade_of_a_part_leaves_it_finished_as_a_part(server: Calls) -> None:
+def test_regrade_of_a_selection_of_problems_keeps_it_finished(server: Calls) -> None:
     asked(server, "--max_samples", "3")
     outcome, requests = asked(server, "--regrade")
     assert (outcome.code, requests) == (0, 0) and only(server)["num_samples"] == 3
     assert only(server)["status"] == "finished" and only(server)["failed_problems"] == []
-    assert asked(server, "--max_samples", "3")[0].out == "1 experiments: 1 finished, 0 to do\n"
+    assert asked(server, "--max_samples", "3")[0].out == "1 experiment: 1 finished, 0 to do\n"
     assert asked(server)[1] == 3 and only(server)["num_samples"] == 6
 
 
-def test_regrade_of_an_incomplete_experiment_leaves_it_incomplete(server: Calls) -> None:
+def test_regrade_of_an_incomplete_experiment_keeps_it_incomplete(server: Calls) -> None:
     refuse = {"status": 400, "on": "What is 3 ", "text": "no threes"}
     assert asked(server, refuse=refuse)[0].code == 1
     before = only(server)
@@ -172,7 +172,7 @@ def test_regrade_of_an_incomplete_experiment_leaves_it_incomplete(server: Calls)
     assert asked(server)[1] == 1 and only(server)["status"] == "finished"
 
 
-def test_rescore_at_scores_the_same_answers_as_if_they_had_been_cut(server: Calls) -> None:
+def test_rescore_at_scores_the_same_answers_as_if_they_had_been_truncated(server: Calls) -> None:
     asked(server, tokens=100)
     whole = only(server)
     folder = server.folder / "out" / "bytes"
@@ -200,34 +200,34 @@ def test_rescore_at_needs_a_finished_experiment_that_was_longer(server: Calls) -
     assert outcome.code == 2 and re.fullmatch(pattern, outcome.err)
     asked(server)
     outcome, _ = asked(server, "--rescore_at", "500")
-    pattern = r"main.py: --rescore_at 500: demo_arithmetic_\S+ was generated with fewer tokens than that\n"
+    pattern = r"main.py: --rescore_at 500: demo_arithmetic_\S+ was generated with fewer tokens; give a smaller number\n"
     assert outcome.code == 2 and re.fullmatch(pattern, outcome.err)
 
 
-def test_rescore_at_refuses_answers_without_token_ids_and_leaves_nothing_half_done(server: Calls) -> None:
+def test_rescore_at_needs_token_ids_and_writes_nothing_without_them(server: Calls) -> None:
     assert asked(server, strict=True)[0].code == 0
     folder = server.folder / "out" / "bytes" / only(server)["experiment"]
     longest = max(one.output_tokens for one in Journal(folder).read())
-    outcome, _ = asked(server, "--rescore_at", str(longest - 1))  # most of them would not be cut
-    pattern = r"main.py: --rescore_at: problem [0-9a-f]{16} was stored without its token ids\n"
+    outcome, _ = asked(server, "--rescore_at", str(longest - 1))  # most of them would not be truncated
+    pattern = r"main.py: --rescore_at: problem [0-9a-f]{16} was stored without token ids; choose another experiment\n"
     assert outcome.code == 2 and re.fullmatch(pattern, outcome.err)
     assert len(list((server.folder / "out" / "bytes").glob("*_seed0"))) == 1
 
 
-def test_rescore_at_writes_nothing_into_what_another_run_holds(server: Calls) -> None:
+def test_rescore_at_writes_nothing_into_a_folder_that_another_run_has_locked(server: Calls) -> None:
     asked(server, tokens=100)
     sweep = derive(plan(parse(server.arguments(server.folder / "out", "--base_url", server.base_url))), 50)
     folder, locks = sweep.folder_of(sweep.experiments[0]), Locks(server.folder / "held")
     folder.mkdir()
     assert locks.acquire(folder) is None
     outcome, _ = asked(server, "--rescore_at", "50")
-    assert outcome.code == 1 and "held by" in outcome.out
+    assert outcome.code == 1 and "locked by" in outcome.out
     assert [path.name for path in folder.iterdir() if not path.name.startswith(".lock")] == []
     locks.release(folder)
     assert asked(server, "--rescore_at", "50")[0].code == 0 and len(list(Journal(folder).read())) == 6
 
 
-def test_rescore_at_needs_all_the_problems_that_are_asked(server: Calls) -> None:
+def test_rescore_at_needs_all_selected_problems(server: Calls) -> None:
     asked(server, "--max_samples", "3", tokens=100)
     assert asked(server, "--rescore_at", "50")[0].code == 2
     outcome, _ = asked(server, "--rescore_at", "50", "--max_samples", "2")
@@ -237,7 +237,7 @@ def test_rescore_at_needs_all_the_problems_that_are_asked(server: Calls) -> None
     ]
 
 
-def test_overwrite_moves_the_old_folder_aside_and_asks_again(server: Calls) -> None:
+def test_overwrite_moves_the_old_folder_aside_and_requests_everything_again(server: Calls) -> None:
     asked(server)
     before = only(server)
     outcome, requests = asked(server, "--overwrite")
@@ -251,7 +251,7 @@ def test_overwrite_moves_the_old_folder_aside_and_asks_again(server: Calls) -> N
     assert fresh["history"] == [] and fresh["fingerprint"] == before["fingerprint"]
 
 
-def test_answers_do_not_depend_on_how_the_sweep_was_cut_into_calls(server: Calls) -> None:
+def test_answers_do_not_depend_on_how_the_sweep_is_divided_into_calls(server: Calls) -> None:
     server.asked("whole", "--seed", "0-1")
     for more in (("--max_samples", "3"), ("--seed", "1", "--max_samples", "5"), ("--seed", "1", "0")):
         server.asked("parts", *more)
@@ -266,7 +266,7 @@ def test_answers_do_not_depend_on_how_the_sweep_was_cut_into_calls(server: Calls
     assert answers[0] == answers[1] and len(answers[0]) == 12
 
 
-def test_a_run_started_on_one_server_goes_on_on_another(server: Calls, tmp_path: Path) -> None:
+def test_a_run_started_with_one_server_continues_with_another(server: Calls, tmp_path: Path) -> None:
     asked(server, "--max_samples", "3")
     other = Calls(tmp_path / "other")
     with served(other, "elsewhere"):

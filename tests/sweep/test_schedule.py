@@ -1,4 +1,4 @@
-"""The queue's order: seed by seed, longest first, and nothing lost on the way back."""
+"""The order of the queue: seed by seed and longest first; nothing is lost when requests are put back."""
 
 from collections import deque
 from dataclasses import replace
@@ -30,7 +30,7 @@ def test_all_of_a_seed_comes_before_any_of_the_next() -> None:
     assert names(queue) == ["b", "a", "c"]
 
 
-def test_what_was_seen_of_a_problem_outweighs_its_task_and_that_the_guess() -> None:
+def test_a_problems_own_lengths_win_over_its_tasks_and_those_over_the_guess() -> None:
     lengths = Lengths()
     lengths.add("t", "a", 5)
     lengths.add("t", "a", 15)
@@ -39,7 +39,7 @@ def test_what_was_seen_of_a_problem_outweighs_its_task_and_that_the_guess() -> N
     assert lengths.expected("other", "a", 7) == 7
 
 
-def test_lengths_seen_meanwhile_order_the_next_seed() -> None:
+def test_lengths_of_one_seed_determine_the_order_of_the_next() -> None:
     lengths = Lengths()
     queue = Queue(deque([[item("a"), item("b")], [item("a", seed=1), item("b", seed=1)]]), lengths)
     queue.pop(), queue.pop()
@@ -48,7 +48,7 @@ def test_lengths_seen_meanwhile_order_the_next_seed() -> None:
     assert names(queue) == ["b", "a"]
 
 
-def test_what_is_put_back_is_asked_first() -> None:
+def test_requests_that_are_put_back_come_first() -> None:
     queue = Queue(deque([[item("a", expected=3), item("b", expected=2), item("c", expected=1)]]))
     taken = queue.pop()
     queue.put_back([taken])
@@ -56,42 +56,42 @@ def test_what_is_put_back_is_asked_first() -> None:
 
 
 def seeds(count: int, lengths: dict[str, int], slots: int) -> Queue:
-    """A queue of so many seeds of the same problems, whose lengths are known, in this order."""
+    """A queue of `count` seeds of the same problems, whose lengths are known."""
     known = Lengths()
     for problem, tokens in lengths.items():
         known.add("t", problem, tokens)
     return Queue(deque([item(problem, seed=seed) for problem in lengths] for seed in range(count)), known, slots)
 
 
-def test_what_would_outlast_all_the_rest_is_asked_in_time_whatever_its_seed() -> None:
+def test_long_requests_of_all_seeds_come_first_once_they_may_outlast_the_rest() -> None:
     queue = seeds(3, {"long": 64, "a": 10, "b": 10, "c": 10}, slots=4)
-    # Once 2 x 64 tokens are more than what is left takes on four slots, no long one waits for its turn.
+    # 2 x 64 tokens are more than what is left takes on four slots, so no long request waits for its seed.
     assert names(queue) == ["long"] * 3 + list("abc") * 3
 
 
-def test_seeds_stay_apart_while_there_is_work_enough_behind_them() -> None:
+def test_seeds_are_kept_apart_while_enough_work_is_left() -> None:
     queue = seeds(40, {"long": 64, "a": 10, "b": 10}, slots=1)
     seed = ["long", "a", "b"]
     assert names(queue) == seed * 38 + ["long", "long", "a", "b", "a", "b"]
 
 
-def test_a_problem_still_waited_for_is_taken_for_a_long_one() -> None:
+def test_a_problem_whose_first_answer_is_in_flight_counts_as_long() -> None:
     queue = Queue(deque([[item(name, seed=seed) for name in ("a", "b", "c")] for seed in range(2)]))
     for _ in range(3):
         queue.pop()
     queue.lengths.add("t", "c", 12)
-    queue.lengths.add("t", "a", 8)  # b is not back yet
+    queue.lengths.add("t", "a", 8)  # b is still in flight
     assert names(queue) == ["b", "c", "a"]
 
 
-def test_no_answer_is_expected_to_be_longer_than_it_may_be() -> None:
+def test_expected_lengths_are_limited_by_max_tokens() -> None:
     capped = item("capped", expected=9000)
     capped.request = replace(capped.request, max_tokens=16)
     assert names(Queue(deque([[capped, item("b", expected=17)]]))) == ["b", "capped"]
 
 
 @given(st.lists(st.lists(st.integers(0, 99), max_size=5), max_size=5), st.integers(0, 9), st.integers(0, 4))
-def test_no_item_is_lost_or_doubled(groups: list[list[int]], popped: int, slots: int) -> None:
+def test_no_request_is_lost_or_duplicated(groups: list[list[int]], popped: int, slots: int) -> None:
     items = [[item(f"{at}-{place}", expected=size) for place, size in enumerate(g)] for at, g in enumerate(groups)]
     queue = Queue(deque(list(group) for group in items), slots=slots)
     taken = [one for _ in range(popped) if (one := queue.pop()) is not None]
