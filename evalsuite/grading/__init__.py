@@ -1,4 +1,4 @@
-"""Grading: does a response give the gold answer? `verify` decides one completion, and says why."""
+"""Grading: does a response give the gold answer? `verify` decides this for one completion and says why."""
 
 from evalsuite.grading.verify import Verdict, verify
 

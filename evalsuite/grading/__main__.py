@@ -1,10 +1,11 @@
-"""Grade a file of answers: one JSON object a line with `gold`, `response` and `kind` (latex, expr, mcq).
+"""Grade a file of answers: one JSON object per line with `gold`, `response` and `kind` (latex, expr, mcq).
 
     python -m evalsuite.grading answers.jsonl --jobs 4 > graded.jsonl
 
-Writes each line's fields, in the order of the input, with `verdict` (true or false), `extracted` and `reason` added.
-`finish_reason`, `tolerance` and `unit` are used where a line has them. A case gets 10 seconds and 1 GiB; what needs
-more is false, and its reason says so. Lines that cannot be graded are named on stderr; the exit code is then 1.
+Writes the lines in the order of the input, with `verdict` (true or false), `extracted` and `reason` added to their
+fields. A line may also have `finish_reason`, `tolerance` and `unit`. Each case is limited to 10 seconds and 1 GiB; one
+that exceeds a limit is false, and its reason says so. Lines that cannot be graded are reported on stderr, and the exit
+code is then 1.
 """
 
 import argparse
@@ -33,7 +34,7 @@ class BadLine(ValueError):
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evalsuite.grading", description=__doc__.split("\n\n")[0])
     parser.add_argument("file", metavar="FILE.jsonl", help="lines with gold, response, kind; - reads standard input")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many cases at once (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="cases to grade in parallel (default: 1)")
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         raise UserError(f"--jobs {arguments.jobs}: give a number of at least 1")
@@ -63,7 +64,7 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 
 
 def grade_lines(lines: Iterable[bytes], jobs: int = 1) -> Iterator[tuple[int, bytes | BadLine]]:
-    """(line number, the graded line or what is wrong with it) for every line that is not blank, in order."""
+    """Yield (line number, graded line or BadLine) for every line that is not blank, in order."""
     waiting: deque[tuple[int, bytes]] = deque()
 
     def arguments() -> Iterator[tuple[bytes]]:
@@ -78,7 +79,7 @@ def grade_lines(lines: Iterable[bytes], jobs: int = 1) -> Iterator[tuple[int, by
 
 
 def graded_line(line: bytes) -> bytes | BadLine:
-    """One line with its verdict, or what is wrong with it."""
+    """One line with its verdict added, or a BadLine that says what is wrong with it."""
     try:
         fields = fields_of(line)
     except BadLine as error:
@@ -89,7 +90,7 @@ def graded_line(line: bytes) -> bytes | BadLine:
 
 
 def _ungraded(line: bytes, error: BoundedError) -> bytes | BadLine:
-    """The line of a case that broke its bounds: nothing was found in it."""
+    """The line of a case that exceeded its limits, with a false verdict and no answer."""
     named = {BoundedTimeout: f"took more than {SECONDS:g} s", BoundedMemory: "took too much memory"}
     reason = f"grading {named.get(type(error), f'failed: {error}')}"
     try:
@@ -102,12 +103,12 @@ def _line(fields: dict[str, Any], correct: bool, extracted: str | None, reason: 
     told = {**fields, "verdict": correct, "extracted": extracted, "reason": reason}
     try:
         return json.dumps(told, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # lone surrogates
+    except UnicodeEncodeError:  # the text contains lone surrogates
         return json.dumps(told).encode()
 
 
 def fields_of(line: bytes) -> dict[str, Any]:
-    """The fields of a line. Raises BadLine, saying what is wrong."""
+    """The fields of a line. Raises BadLine if it is not a JSON object with valid fields."""
     try:
         fields = json.loads(line.decode("utf-8-sig"), parse_constant=_no_number)
     except RecursionError as error:
@@ -121,7 +122,7 @@ def fields_of(line: bytes) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> None:
-    raise BadLine(f"{name} is no JSON number")
+    raise BadLine(f"{name} is not a JSON number")
 
 
 def _check(fields: dict[str, Any]) -> None:

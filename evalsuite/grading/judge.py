@@ -1,6 +1,7 @@
-"""An optional second opinion: a model decides what rules rejected, stored beside their verdicts, never over them.
+"""An optional second opinion: a model judges the answers that the rules reject. Its verdicts are stored beside theirs.
 
-Only completions with an answer that `verify` rejects are asked about. The judge is any OpenAI-compatible server.
+The judge is asked only about completions that have an answer and that `verify` rejects. It can be any
+OpenAI-compatible server.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from evalsuite.grading.find.thinking import visible
 from evalsuite.grading.verify import Verdict
 
 METRIC = "judge_match"
-_LONGEST = 2000  # characters of each part that a judge is shown, cut in the middle
+_LONGEST = 2000  # characters of each part shown to the judge; the middle of a longer part is left out
 _DECISION = re.compile(r"\bDECISION\s*[:=]?\s*[*_`\"']*\s*(SAME|DIFFERENT)\b", re.IGNORECASE)
 _RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
 
@@ -45,7 +46,7 @@ Explain in one short sentence, then end with one line: DECISION: SAME or DECISIO
 
 @dataclass(frozen=True)
 class Question:
-    """One completion for the judge: the problem's own text, the gold, and the answer that was extracted."""
+    """One completion for the judge: the text of the problem, the gold, and the extracted answer."""
 
     problem: str
     gold: str
@@ -54,7 +55,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Judge:
-    """Where the judge is and how it is asked. `model` None: the server's first."""
+    """The address of the judge and how to ask it. If `model` is None, the server's first model is used."""
 
     base_url: str
     model: str | None = None
@@ -62,10 +63,10 @@ class Judge:
     concurrency: int = 16
     seconds: float = 120.0  # for one reply
     attempts: int = 5
-    max_tokens: int = 2048  # room for a judge that thinks first
+    max_tokens: int = 2048  # enough for a judge that thinks first
 
     def url(self, path: str) -> str:
-        """The address of an endpoint, whether `base_url` ends in /v1 or not.
+        """The address of an endpoint; `base_url` may end in /v1 or not.
 
         >>> Judge("http://host:1/v1/").url("models"), Judge("http://host:1").url("models")
         ('http://host:1/v1/models', 'http://host:1/v1/models')
@@ -74,7 +75,7 @@ class Judge:
 
 
 def eligible(verdict: Verdict) -> bool:
-    """Whether a completion is one for the judge: it has an answer, and the rules reject it.
+    """Whether the judge is asked about a completion: it has an answer, and the rules reject it.
 
     >>> eligible(Verdict(False, "4", "4", "")), eligible(Verdict(False, None, None, ""))
     (True, False)
@@ -83,12 +84,12 @@ def eligible(verdict: Verdict) -> bool:
 
 
 def judge_match(verified: bool, decision: bool | None) -> float:
-    """The metric of one completion: right by the rules, or by the judge; an undecided one (None) stays wrong."""
+    """The metric of one completion: 1 if the rules or the judge accept it; None, no decision, counts as rejected."""
     return float(verified or decision is True)
 
 
 def prompt(question: Question) -> str:
-    """What the judge is asked; long parts lose their middle, and the marks cannot be closed from inside."""
+    """The prompt for the judge. Long parts lose their middle, and no part can close the mark that it is in."""
     parts = {name: _shown(getattr(question, name)) for name in ("problem", "gold", "answer")}
     return PROMPT.format(**parts)
 
@@ -101,7 +102,7 @@ def _shown(text: str) -> str:
 
 
 def decision(reply: str) -> bool | None:
-    """What a reply decides, its last word counting; None where it decides nothing.
+    """The last decision in a reply; None if there is none.
 
     >>> decision("Both are 1/2. DECISION: SAME"), decision("SAME? No. DECISION: **different**"), decision("maybe")
     (True, False, None)
@@ -111,9 +112,9 @@ def decision(reply: str) -> bool | None:
 
 
 def ask(judge: Judge, questions: Iterable[Question]) -> list[bool | None]:
-    """The judge's decisions, in order; None where it decided nothing.
+    """The judge's decisions in the order of the questions; None for a reply without a decision.
 
-    Raises RunError when the server cannot be reached or refuses the requests.
+    Raises RunError if the server cannot be reached or refuses the requests.
     """
     return asyncio.run(_ask_all(judge, list(questions)))
 
@@ -136,7 +137,7 @@ async def _ask_all(judge: Judge, questions: list[Question]) -> list[bool | None]
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(question)) for question in questions]
-        except ExceptionGroup as failures:  # the first stopped the others
+        except ExceptionGroup as failures:  # the first failure cancelled the other questions
             raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
 
@@ -146,7 +147,7 @@ async def _first_model(judge: Judge, session: Any) -> str:
     try:
         return answer["data"][0]["id"]
     except (LookupError, TypeError) as error:
-        raise RunError(f"the judge at {judge.base_url} names no model; give its name") from error
+        raise RunError(f"the judge at {judge.base_url} lists no models; give the name of one") from error
 
 
 async def _reply(judge: Judge, session: Any, model: str, question: Question) -> str:
@@ -165,19 +166,22 @@ async def _reply(judge: Judge, session: Any, model: str, question: Question) -> 
 
 
 class _Busy(Exception):
-    """A refusal that may pass."""
+    """The server refuses the request for the moment."""
 
 
 async def _request(judge: Judge, session: Any, method: str, path: str, body: dict | None = None) -> Any:
-    """One request, tried again after lost connections, timeouts and refusals that may pass. Raises RunError."""
+    """The server's answer to a request, repeated after lost connections, timeouts and temporary refusals.
+
+    Raises RunError if all attempts fail.
+    """
     import aiohttp
     import tenacity
 
-    passing = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, asyncio.TimeoutError, _Busy)
+    temporary = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, asyncio.TimeoutError, _Busy)
     tries = tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(judge.attempts),
         wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
-        retry=tenacity.retry_if_exception_type(passing),
+        retry=tenacity.retry_if_exception_type(temporary),
         reraise=True,
     )
     try:
@@ -185,7 +189,7 @@ async def _request(judge: Judge, session: Any, method: str, path: str, body: dic
             with attempt:
                 async with session.request(method, judge.url(path), json=body) as response:
                     return await _content(judge, response)
-    except passing as error:
+    except temporary as error:
         cause = str(error) or type(error).__name__
         raise RunError(
             f"the judge at {judge.base_url} does not answer: {cause}; check the address and the server"

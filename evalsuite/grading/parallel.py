@@ -1,4 +1,4 @@
-"""Many bounded calls at once, results in the order of the arguments."""
+"""Run many bounded calls in parallel and yield their results in the order of the arguments."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 from evalsuite.bounded import Bounded
 
-_AHEAD = 256  # results kept while an earlier call is still running
+_AHEAD = 256  # results held back while an earlier call is still running
 
 
 def in_order(
@@ -18,9 +18,10 @@ def in_order(
     seconds: float = 10.0,
     memory_bytes: int = 1 << 30,
 ) -> Iterator[Any]:
-    """Yield `function(*one)` for each of `arguments`, in order; an exception is yielded where it was raised.
+    """Yield `function(*one)` for each of `arguments`, in order; a call that raises yields its exception.
 
-    `jobs` children work at once, each call bounded as by `Bounded`. Call it in a process with one thread.
+    `jobs` child processes work in parallel; each call is bounded as by `Bounded`. The calling process must have only
+    one thread, because the children are forked.
 
     >>> list(in_order(divmod, [(7, 2), (1, 0)], jobs=2))
     [(3, 1), ZeroDivisionError('integer division or modulo by zero')]
@@ -56,7 +57,7 @@ def _ordered(lanes: list[Bounded], source: Iterator[tuple[int, tuple]]) -> Itera
 
 
 def _finished(busy: dict[Bounded, int]) -> list[Bounded]:
-    """Those with a result or out of time; waits for the first."""
+    """The lanes that have a result or have run out of time; waits for the first one."""
     left = min(lane.deadline for lane in busy) - time.monotonic()
     ready = wait([lane.channel for lane in busy], timeout=max(0.0, left))
     return [lane for lane in busy if lane.channel in ready or lane.deadline <= time.monotonic()]
@@ -65,5 +66,5 @@ def _finished(busy: dict[Bounded, int]) -> list[Bounded]:
 def _outcome(lane: Bounded) -> Any:
     try:
         return lane.result()
-    except Exception as error:  # whatever the function raises is its caller's to judge
+    except Exception as error:  # the caller decides what an exception means
         return error

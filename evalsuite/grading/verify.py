@@ -1,23 +1,23 @@
-"""Decide one completion: remove thinking, find the answer, compare it with the gold."""
+"""Grade one completion: remove the thinking, find the answer, compare it with the gold answer."""
 
 from dataclasses import dataclass
 
-from evalsuite.grading.compare.answers import answer_class, decimal_comma, same_answer
+from evalsuite.grading.compare.answers import answer_class, same_answer
 from evalsuite.grading.find import mcq
 from evalsuite.grading.find.extract import Found, find_answer
-from evalsuite.grading.find.gold import gold_answers
+from evalsuite.grading.find.gold import gold_answer
 from evalsuite.grading.find.thinking import visible
-from evalsuite.grading.read.boxes import open_box
-from evalsuite.grading.read.surface import plain
+from evalsuite.grading.read.delimiters import open_box
+from evalsuite.grading.read.normalize import as_latex
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of one comparison.
 
-    `extracted` is the answer found in the response (None: there is no answer). `answer_class` is its canonical form:
-    completions with equal strings gave the same answer, which is what maj@k votes over. `reason` says in a few words
-    why the verdict came out so.
+    `extracted` is the answer found in the response, or None if there is none. `answer_class` is its canonical form:
+    completions whose classes are equal strings gave the same answer, and maj@k votes over these classes. `reason`
+    explains the verdict in a few words.
     """
 
     correct: bool
@@ -27,8 +27,9 @@ class Verdict:
 
 
 KINDS = ("latex", "expr", "mcq")
+_LONGEST_LETTER = 5  # characters of a gold that is one letter, such as {(B)}
 _LONGEST_ANSWER = 20_000
-_LONGEST_TEXT = 2_000_000  # an answer stands at the end
+_LONGEST_TEXT = 2_000_000  # characters read from the end of a response, where the answer is
 
 
 def verify(
@@ -40,71 +41,60 @@ def verify(
     tolerance: float | None = None,
     unit: str | None = None,
 ) -> Verdict:
-    r"""Does `response` give the answer `gold` (or one of several)?
+    r"""Whether `response` gives the answer `gold`, or one of several golds.
 
-    `kind` is latex, expr or mcq; `finish_reason` "length" says that the response was cut off; `tolerance` is relative
-    to the gold; `unit` is the gold's where the gold does not write it. Pure, without a time bound of its own: see
-    evalsuite.bounded. Raises ValueError for an unknown kind.
+    `kind` is latex, expr or mcq. `finish_reason` "length" means that the response was truncated. `tolerance` is
+    relative to the gold. `unit` is the unit of the gold if the gold itself does not contain it. The function has no
+    side effects and no time limit of its own; evalsuite.bounded provides one. Raises ValueError for an unknown kind.
 
     >>> verify(r"\frac{1}{5}", r"So the result is \boxed{0.2}.", "latex").correct
     True
     >>> verify("7", "The number 7 was", "expr", finish_reason="length")
-    Verdict(correct=False, extracted=None, answer_class=None, reason='no answer: cut off before one was stated')
+    Verdict(correct=False, extracted=None, answer_class=None, reason='no answer: truncated before one was stated')
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
     golds = [gold] if isinstance(gold, str) else list(gold)
     text = visible(response)[-_LONGEST_TEXT:]
-    cut = finish_reason == "length" or open_box(text)
+    truncated = finish_reason == "length" or open_box(text)
     if kind == "mcq":
-        return _choice(golds, text, cut)
-    found = find_answer(text, cut=cut)
+        return _grade_choice(golds, text, truncated)
+    found = find_answer(text, truncated=truncated)
     if found is None or not found.text.strip():
-        return Verdict(False, None, None, _why_none(response, text, cut))
-    return _compared(golds, found, tolerance, unit)
+        return Verdict(False, None, None, _why_no_answer(response, text, truncated))
+    return _grade_answer(golds, found, tolerance, unit)
 
 
-def _why_none(response: str, text: str, cut: bool) -> str:
+def _why_no_answer(response: str, text: str, truncated: bool) -> str:
     if not text.strip():
         return "no answer: nothing but thinking" if response.strip() else "no answer: empty"
-    return "no answer: cut off before one was stated" if cut else "no answer: none found"
+    return "no answer: truncated before one was stated" if truncated else "no answer: none found"
 
 
-def _choice(golds: list[str], text: str, cut: bool) -> Verdict:
-    chosen = mcq.chosen_letter(plain(text), cut=cut)
+def _grade_choice(golds: list[str], text: str, truncated: bool) -> Verdict:
+    chosen = mcq.chosen_letter(as_latex(text), truncated=truncated)
     if chosen is None:
-        return Verdict(False, None, None, _why_none(text, text, cut))
-    wanted = [mcq.gold_letter(one) for one in golds]
-    correct = chosen in wanted
+        return Verdict(False, None, None, _why_no_answer(text, text, truncated))
+    correct = chosen in [mcq.gold_letter(gold) for gold in golds]
     return Verdict(correct, chosen, chosen, "same letter" if correct else "another letter")
 
 
-def _compared(golds: list[str], found: Found, tolerance: float | None, unit: str | None) -> Verdict:
-    answer = plain(found.text[:_LONGEST_ANSWER])
-    for one in golds:
-        for wanted in gold_answers(one, unit):
-            said = (answer, *(plain(other[:_LONGEST_ANSWER]) for other in found.others), *decimal_comma(answer))
-            why = next((why for one_said in said if (why := _equal(wanted, one_said, tolerance))), None)
+def _grade_answer(golds: list[str], found: Found, tolerance: float | None, unit: str | None) -> Verdict:
+    answer, *others = (as_latex(text[:_LONGEST_ANSWER]) for text in (found.text, *found.others))
+    for gold in golds:
+        expected = gold_answer(gold, unit)
+        for candidate in (answer, *others):
+            why = _why_equal(expected, candidate, tolerance)
             if why:
                 return Verdict(True, found.text, answer_class(answer), f"{why} ({found.how})")
     return Verdict(False, found.text, answer_class(answer), f"another answer ({found.how})")
 
 
-def _equal(gold: str, answer: str, tolerance: float | None) -> str | None:
-    choice = mcq.lettered(gold)
-    if choice:  # `(B) 7`: the letter, or what it stands for
-        letter = mcq.leading_letter(answer)
-        if letter:
-            return "same letter" if letter == choice[0] else None
-        return same_answer(choice[1], answer, tolerance)
+def _why_equal(gold: str, answer: str, tolerance: float | None) -> str | None:
+    """Why the answer equals the gold; None if it does not. A gold such as `(B)` also accepts `B. 12 cm`."""
     why = same_answer(gold, answer, tolerance)
-    if why is None and len(gold) < 30:
+    if why is None and len(gold.strip("$ ").replace("\\text", "")) <= _LONGEST_LETTER:
         letter = mcq.gold_letter(gold)
-        if (
-            letter
-            and len(letter) == 1
-            and mcq.leading_letter(answer) == letter
-            and len(gold.strip("$ ").replace("\\text", "")) <= 5
-        ):
+        if letter and len(letter) == 1 and mcq.leading_letter(answer) == letter:
             return "same letter"
     return why

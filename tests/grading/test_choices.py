@@ -1,4 +1,4 @@
-"""Multiple choice: the chosen letter, with and without words around it."""
+"""Multiple choice: which letter is taken as the choice."""
 
 import pytest
 
@@ -46,6 +46,6 @@ def test_several_letters_are_a_set():
         assert not verify("A, C", response, "mcq").correct
 
 
-def test_a_cut_response_needs_a_stated_choice():
+def test_a_truncated_response_needs_a_stated_choice():
     assert not verify("C", "it might be C", "mcq", finish_reason="length").correct
     assert verify("C", "The answer is C. To see", "mcq", finish_reason="length").correct

@@ -1,4 +1,4 @@
-"""Answer classes: one text for one answer, whatever its form, so that a vote counts answers and not spellings."""
+"""Answer classes: all forms of an answer have the same class, so that a vote counts answers and not spellings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`python -m evalsuite.grading`: order, added fields, bounds, bad lines, parallel work."""
+"""`python -m evalsuite.grading`: the order of lines, the added fields, limits, bad lines, parallel jobs."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def grade(tmp_path, capfdbinary):
-    """Grade lines given as dicts or raw bytes; gives (exit code, graded lines, stderr)."""
+    """Grade lines given as dicts or raw bytes; returns (exit code, graded lines, stderr)."""
 
     def run(*lines, jobs=1):
         path = tmp_path / "answers.jsonl"
@@ -56,7 +56,7 @@ def test_the_fields_of_a_line_are_used(grade):
     assert [line["verdict"] for line in graded] == [False, True, True, True]
 
 
-def test_bad_lines_are_named_and_the_rest_is_done(grade):
+def test_bad_lines_are_reported_and_the_others_graded(grade):
     bad = [b"not json", b"[1]", b'{"gold": "1", "response": "1"}', case(gold=1), case(kind="essay"), case(tolerance=-1)]
     more = [b'{"gold": "1", "response": "1", "kind": "expr", "tolerance": NaN}', b"\xff", b"[" * 100_000, b""]
     code, graded, err = grade(case(), *bad, *more, case(id="last"), jobs=2)
@@ -68,7 +68,7 @@ def test_bad_lines_are_named_and_the_rest_is_done(grade):
         "FILE line 5: `gold` must be a string or a list of strings",
         "FILE line 6: `kind` must be one of latex, expr, mcq",
         "FILE line 7: `tolerance` must be a number of at least 0",
-        "FILE line 8: not JSON in UTF-8: NaN is no JSON number",
+        "FILE line 8: not JSON in UTF-8: NaN is not a JSON number",
         "FILE line 9: not JSON in UTF-8: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
         "FILE line 10: JSON nested too deeply",
     ]
@@ -84,7 +84,7 @@ def test_a_missing_file_or_a_bad_number_of_jobs_is_a_mistake_of_the_user(tmp_pat
     ]
 
 
-def test_surrogates_and_controls_come_through(grade):
+def test_surrogates_and_control_characters_are_kept(grade):
     odd = case(response="\ud800\0\x1b[31m \\boxed{8}")
     code, graded, _ = grade(odd)
     assert code == 0 and graded[0] == odd | {"verdict": True, "extracted": "8", "reason": "same text (box)"}

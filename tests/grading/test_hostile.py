@@ -1,4 +1,4 @@
-"""Whatever the text: no exception, no endless work."""
+"""Grading never raises and never takes long, whatever the text."""
 
 import time
 

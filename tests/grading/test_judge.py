@@ -1,4 +1,4 @@
-"""The model judge: who is asked about, how, and what its replies and failures mean. The server is a real one."""
+"""The model judge: what it is asked, and what its replies and failures mean. The tests ask a real HTTP server."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,10 @@ QUESTION = Question(problem="How many legs have 4 cats?", gold="16", answer="six
 
 @contextlib.contextmanager
 def server(reply):
-    """An OpenAI-compatible server in a thread, as (url, bodies); `reply(number, body)` gives a message or a status."""
+    """Run an OpenAI-compatible server in a thread and yield (url, bodies of the requests so far).
+
+    `reply(number, body)` returns the message of a reply, or a status to refuse with.
+    """
     bodies: list[dict] = []
     ready, loop, address = threading.Event(), asyncio.new_event_loop(), []
 

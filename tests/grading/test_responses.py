@@ -1,4 +1,4 @@
-"""Where in a response the answer stands: thinking, elements, boxes, statements, closings, and what a cut leaves."""
+"""Where the answer is in a response: thinking, elements, boxes, statements, the end, and truncated responses."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def eight(response, **options):
         f"{B8}<|eot_id|>",
     ],
 )
-def test_thinking_and_chat_marks_are_not_the_answer(response):
+def test_thinking_and_chat_markers_are_not_the_answer(response):
     assert eight(response).correct
 
 
@@ -46,7 +46,7 @@ def test_thinking_and_chat_marks_are_not_the_answer(response):
         "<|channel|>commentary<|message|>8<|call|>",
     ],
 )
-def test_what_was_only_thought_is_no_answer(response):
+def test_an_answer_inside_the_thinking_does_not_count(response):
     verdict = eight(response)
     assert (verdict.correct, verdict.extracted, verdict.answer_class) == (False, None, None)
     assert verdict.reason == "no answer: nothing but thinking"
@@ -91,11 +91,11 @@ def test_the_last_box_or_element_wins(response):
         rf"<answer>{B8}, no, {B7}</answer>",
     ],
 )
-def test_a_box_with_something_else_is_wrong_whatever_stands_around_it(response):
+def test_a_box_with_something_else_is_wrong_whatever_is_around_it(response):
     assert not eight(response).correct
 
 
-def test_several_boxes_are_a_list_where_the_gold_is_one():
+def test_several_boxes_are_a_list_if_the_gold_is_one():
     for response in (
         r"\boxed{3}, \boxed{5}",
         r"$x=\boxed{3}$ and $y=\boxed{5}$",
@@ -123,7 +123,6 @@ def test_several_boxes_are_a_list_where_the_gold_is_one():
         "The final answer is $8$. I hope it is correct.",
         "The answer is about $8$",
         "Answer: 8 (since 7 is too small)",
-        "Answer: Vera left 8 hours ago",
     ],
 )
 def test_a_stated_answer_counts(response):
@@ -152,7 +151,7 @@ def test_a_statement_of_something_else_is_wrong(response):
     "response",
     ["8", "$x=8$", "Thus there are 8 ways.", "So 3+5=8", r"\begin{align*} x &= 3+5 \\ &= 8 \end{align*}", "**8**"],
 )
-def test_a_finished_response_may_close_with_its_result(response):
+def test_a_finished_response_may_end_with_its_result(response):
     assert eight(response).correct
 
 
@@ -170,24 +169,24 @@ def test_a_finished_response_may_close_with_its_result(response):
         "8 of them left, then 3",
     ],
 )
-def test_a_closing_number_is_taken_whole_and_last(response):
+def test_only_the_whole_last_number_of_a_response_counts(response):
     assert not eight(response).correct
 
 
 @pytest.mark.parametrize(
     "response", ["so far 3 + 5 = 8", "8", "so $8$", r"\boxed{8", "The answer is 8", f"<think>{B8}"]
 )
-def test_a_cut_response_without_a_complete_answer_has_none(response):
+def test_a_truncated_response_without_a_complete_answer_has_none(response):
     verdict = eight(response, finish_reason="length")
     assert verdict.extracted is None and not verdict.correct and verdict.reason.startswith("no answer")
 
 
 @pytest.mark.parametrize("response", [f"{B8} and then", "The answer is 8.\nLet me ch", "<answer>8</answer> an"])
-def test_a_cut_response_keeps_an_answer_it_completed(response):
+def test_a_truncated_response_keeps_an_answer_that_it_completed(response):
     assert eight(response, finish_reason="length").correct
 
 
-def test_an_open_box_counts_as_cut():
+def test_an_open_box_counts_as_truncated():
     assert eight(r"So \boxed{8").extracted is None
 
 

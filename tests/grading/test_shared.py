@@ -1,4 +1,4 @@
-"""Grading on the shared cases, golds and recorded answers; skipped where the shared folder is absent."""
+"""Grading of the shared cases, golds and recorded answers; skipped if the shared folder does not exist."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from benchmarks import grading as benchmark
 from evalsuite.grading import verify
 from evalsuite.grading.compare.answers import answer_class
-from evalsuite.grading.find.gold import gold_answers
+from evalsuite.grading.find.gold import gold_answer
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +16,10 @@ def scored(shared):
     return [case for case in lines if not case.get("policy") and not case.get("lang")]
 
 
-def test_cases_are_judged_rightly_and_seldom_too_kindly(shared):
+def test_nearly_all_cases_are_graded_right_and_no_wrong_answer_is_accepted(shared):
     table = benchmark.cases(shared)["graders"]
     ours = table["verified_match"]
-    assert ours["right"] >= 0.97 and ours["false_positives"] <= 3, ours["wrong"]
+    assert ours["right"] >= 0.975 and ours["false_positives"] == 0, ours["wrong"]
     assert ours["right"] > max(row["right"] for name, row in table.items() if name != "verified_match")
 
 
@@ -30,25 +30,25 @@ def test_a_case_costs_milliseconds(shared):
 def test_every_gold_is_its_own_answer_and_not_the_next_one(shared):
     found = benchmark.self_match(shared / "data")
     assert found["golds"] == 2866 and found["right"] >= 0.995 * 2866, found["not_right"]
-    assert found["next_taken_for_it"] == [  # equal indeed: as an assignment, and within Minerva's 1 %
+    assert found["next_taken_for_it"] == [  # these are equal: as an assignment, and within Minerva's tolerance of 1%
         ["math_500", "test/algebra/1837.json", "5", "x=5"],
         ["minerva", "209", "928", "927.5"],
     ]
 
 
-def test_recorded_answers_are_graded_as_labelled_but_for_the_known_label_errors(shared):
+def test_recorded_answers_are_graded_as_labelled_except_for_known_label_errors(shared):
     found = benchmark.recorded(shared / "recorded")
     known = [f"math100x8 3 sample {number}" for number in range(8)] + ["math100x8 72 sample 7"]
     assert found["answers"] == 800 + 4 * 1319
     assert [row[0] for row in found["differing"]] == known
 
 
-def test_answers_called_equal_share_their_class_and_others_do_not(scored):
+def test_nearly_all_right_answers_have_the_class_of_their_gold_and_no_wrong_one_has(scored):
     together, apart = [], []
     for case in scored:
         verdict = verify(case["gold"], case["response"], case["kind"])
         if case["kind"] != "mcq" and verdict.correct == case["expected"] and verdict.extracted is not None:
-            same = answer_class(gold_answers(case["gold"])[0]) == verdict.answer_class
+            same = answer_class(gold_answer(case["gold"])) == verdict.answer_class
             (together if case["expected"] else apart).append(same)
-    assert sum(together) / len(together) > 0.9  # the rest: percent and degrees, named and unnamed values, sentences
+    assert sum(together) / len(together) > 0.9  # not for percentages, degrees, values with and without names, sentences
     assert sum(apart) == 0

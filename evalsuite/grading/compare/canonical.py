@@ -1,26 +1,25 @@
-"""Answer classes: a text for each answer, equal for answers that `verify` holds equal, for maj@k to vote over."""
+"""Answer classes: a string for each answer, equal for answers that `verify` holds equal. maj@k votes over them."""
 
 from fractions import Fraction
 
 from evalsuite.grading.compare.equations import holds
 from evalsuite.grading.compare.expressions import has_set, single
-from evalsuite.grading.compare.reduce import declared_letters, expanded, head, items, named_apart, reduced
-from evalsuite.grading.compare.regions import NoRegion, Region, infinite, region
+from evalsuite.grading.compare.intervals import NoRegion, Region, infinite, region
+from evalsuite.grading.compare.reduce import declared_letters, expanded, items, name_of, named_differently, reduced
 from evalsuite.grading.compare.textual import meaning
 from evalsuite.grading.read.arithmetic import Undecidable, Value, floating, is_real, mp, quotient, structure
 from evalsuite.grading.read.evaluate import letters, mentions, substituted, value
-from evalsuite.grading.read.peeled import peel
-from evalsuite.grading.read.phrases import droppable
+from evalsuite.grading.read.quantities import droppable, quantity_of
 
 Node = tuple
-_PLACES = 6  # decimals that end within so many are exact
-_DIGITS = 6  # of everything else: a decimal of a root is then in the root's class
+_PLACES = 6  # numbers with at most this many decimals are written exactly
+_DIGITS = 6  # significant digits of all others, so that a root and its decimal have the same class
 _POINT_DIGITS = 10
 _FLIPPED = {">": "<", ">=": "<="}
 
 
 def canonical(node: Node) -> str:
-    r"""The class of a tree: whole numbers and short decimals exactly, others to 6 digits, units gone, sets sorted.
+    r"""The class of a tree: exact whole numbers and short decimals, 6 digits of others, no units, sets sorted.
 
     >>> from evalsuite.grading.read.parse import parse
     >>> canonical(parse("x = 0.50")), canonical(parse(r"\{3, 1\}")), canonical(parse(r"x < 3")), canonical(parse("1/3"))
@@ -33,6 +32,8 @@ def canonical(node: Node) -> str:
         return _matrix(inner[1])
     if kind == "eq":
         return _equation(inner)
+    if kind == "mod":
+        return f"{canonical(inner[1])} mod {canonical(inner[2])}"
     if kind in ("ival", "setop", "set", "build", "rel") or has_set(inner):
         return _set(inner)
     if kind == "seq" and inner[1] in ("paren", "brack") and expanded(inner) == [inner]:
@@ -43,7 +44,7 @@ def canonical(node: Node) -> str:
 
 
 def _renamed(node: Node) -> Node:
-    """`f(t) = t + 1` with its argument called x."""
+    """A definition such as `f(t) = t + 1` with x as the name of its argument."""
     if node[0] != "rel" or node[2] != ("=",) or node[1][0][0] != "call" or len(node[1][0][2]) != 1:
         return node
     argument = node[1][0][2][0]
@@ -53,7 +54,7 @@ def _renamed(node: Node) -> Node:
 
 
 def _running(node: Node) -> Node:
-    """A letter that runs through whole numbers is called k."""
+    """The tree with k as the name of the letter that runs through the whole numbers, if there is one."""
     free = letters(node)
     found = declared_letters(node) & free
     if not found and mentions(node, ("con", "pi")):
@@ -82,7 +83,7 @@ def _set(node: Node) -> str:
 
 
 def _chain(node: Node) -> str:
-    """Comparisons from the smaller to the larger."""
+    """A chain of comparisons, written with the smaller side first."""
     operands, signs = node[1:]
     if any(sign in _FLIPPED for sign in signs):
         operands, signs = operands[::-1], tuple(_FLIPPED.get(sign, sign) for sign in signs[::-1])
@@ -108,13 +109,13 @@ def _end(node: Node) -> str:
 
 
 def _collection(node: Node) -> str:
-    """Members sorted, once each where `or` joins them; values with names of their own stand in the names' order."""
+    """The members in sorted order, without repetitions if `or` joins them; named values in the order of the names."""
     parts = items(node)
     if any(reduced(part)[0] in ("rel", "ival", "setop", "build") for part in parts):
         return _set(reduced(node))
     classes = [canonical(part) if part != node else _scalar(part) for part in parts]
-    names = [head(part) for part in parts]
-    if named_apart(names):
+    names = [name_of(part) for part in parts]
+    if named_differently(names):
         return f"({';'.join(one for _, one in sorted(zip(names, classes, strict=True)))})"
     if node[0] == "seq" and node[3] == "or":
         classes = list(dict.fromkeys(classes))
@@ -122,12 +123,12 @@ def _collection(node: Node) -> str:
 
 
 def _scalar(node: Node) -> str:
-    peeled = peel(node)
-    core = peeled.core
+    quantity = quantity_of(node)
+    core = quantity.core
     if core[0] == "label":
         return f"{core[1].casefold()} {canonical(core[2])}"
-    if peeled.unit and not droppable(peeled.unit.replace("*", " ")):
-        return f"{canonical(core)} {peeled.unit.casefold()}"
+    if quantity.unit and not droppable(quantity.unit.replace("*", " ")):
+        return f"{canonical(core)} {quantity.unit.casefold()}"
     if core[0] == "base":
         return core[1]
     if core[0] == "text":
@@ -141,7 +142,7 @@ def _scalar(node: Node) -> str:
 
 
 def _number(number: Value) -> str:
-    """Whole numbers and decimals of a few places exactly, all else to 6 digits."""
+    """Whole numbers and short decimals exactly, all others to 6 significant digits."""
     if isinstance(number, Fraction) and (number * 10**_PLACES).denominator == 1:
         if number.denominator == 1:
             return str(number) if abs(number) < 10**1000 else f"#{hash(number):x}"
@@ -156,7 +157,7 @@ def _rounded(number: Value, digits: int) -> str:
 
 
 def _function(node: Node) -> str:
-    """Values where all letters are small, where they are larger and, where that is real, negative."""
+    """The values at three points, with small, larger and negative letters; the last one only if it is real."""
     values = [value(node, 0), value(node, 1)]
     try:
         negative = value(node, 2)
@@ -169,7 +170,7 @@ def _function(node: Node) -> str:
 
 
 def _equation(node: Node) -> str:
-    """The difference of the sides up to a factor; of an identity what stands right."""
+    """The difference of the two sides up to a factor; for an identity, its right-hand side."""
     difference = ("add", (node[1], ("neg", node[2])))
     if holds(difference):
         return canonical(node[2])

@@ -1,4 +1,4 @@
-"""Equations: the same solutions, the same definitions, or solved for the one letter that is asked."""
+"""Compare equations: by their solutions, as definitions, or with an expression for one of their letters."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,7 +18,7 @@ def difference(left: Node, right: Node) -> Node:
 
 
 def ratio(one: Node, two: Node) -> Fraction | None:
-    """The constant that the second is times the first, at every point; None where there is no such number."""
+    """The constant factor between two expressions with the same letters (`two / one`); None if it is not constant."""
     if not letters(one) or letters(one) != letters(two):
         return None
     ratio, count = None, 0
@@ -37,14 +37,18 @@ def ratio(one: Node, two: Node) -> Fraction | None:
 
 
 def same_equation(gold: Node, answer: Node, left: Node, right: Node, same: Same) -> bool:
-    """Equations with the same solutions; or an expression for the one letter of the gold that it lacks."""
+    """Whether two equations have the same solutions, or an expression answers an equation.
+
+    An expression answers an equation if it is the value of the quantity on the left, or the end of a calculation, or
+    if it solves the gold for the only letter that it does not contain. `left` and `right` are the reduced trees.
+    """
     one, two = _as_equation(gold, left), _as_equation(answer, right)
     if one and two:
         return ratio(difference(*one), difference(*two)) is not None or _same_sides(one, two, same)
     equation, expression = (one, right) if left[0] == "eq" else (two, left)
     if equation is None or expression[0] in ("seq", "rel", "setop", "ival", "mat", "text"):
         return False
-    if holds(difference(*equation)):  # an identity: a calculation whose end is the answer
+    if holds(difference(*equation)):  # an identity is a calculation, and its end is the answer
         return same(equation[1], expression) if left[0] != "eq" else same(expression, equation[1])
     if _is_quantity(equation[0], left[0] != "eq") and not letters(equation[1]) and not letters(expression):
         return same(equation[1], expression) if left[0] == "eq" else same(expression, equation[1])
@@ -57,15 +61,11 @@ def same_equation(gold: Node, answer: Node, left: Node, right: Node, same: Same)
     return holds(difference(*(substituted(side, ("sym", next(iter(missing))), expression) for side in equation)))
 
 
-def same_written_equation(gold: Node, answer: Node) -> bool:
-    """Definitions solved for different letters: `y = 2x` and `x = y/2`."""
-    if not (gold[0] == answer[0] == "rel" and gold[2] == answer[2] == ("=",) and len(letters(gold)) > 1):
-        return False
-    return ratio(difference(*gold[1]), difference(*answer[1])) is not None
-
-
 def _is_quantity(node: Node, answered: bool) -> bool:
-    """`cos A`, `|z|` or `m/n` before an equals sign was asked for; in an answer also `m + n`: a line as a gold."""
+    """Whether a left-hand side such as `cos A`, `|z|` or `m/n` is a quantity whose value was asked for.
+
+    In an answer, `m + n` is one too; as a gold, `x + y = 5` may be the equation of a line.
+    """
     if node[0] == "add" and answered:
         return all(part[0] == "sym" for part in node[1])
     if node[0] == "mul" and len(node[1]) == 2 and node[1][1][0] == "inv":
@@ -88,7 +88,7 @@ def _same_sides(one: tuple[Node, Node], two: tuple[Node, Node], same: Same) -> b
 
 
 def holds(node: Node) -> bool:
-    """Whether an expression is zero at every point where it has a value."""
+    """Whether an expression is zero at every point at which it has a value."""
     values = []
     for point in range(POINTS):
         try:
@@ -99,7 +99,10 @@ def holds(node: Node) -> bool:
 
 
 def same_definition(gold: Node, answer: Node) -> bool:
-    """`f(x) = 3x` and `f(t) = 3t`, also `3x` and `f(t) = 3t`: an argument has the name that the definition gives it."""
+    """Whether two definitions are the same with other names for their arguments: `f(x) = 3x` and `f(t) = 3t`.
+
+    The gold may also be the expression alone: `3x`.
+    """
     ours, theirs = _arguments(gold), _arguments(answer)
     if theirs is None:
         return False
@@ -113,13 +116,13 @@ def same_definition(gold: Node, answer: Node) -> bool:
         return False
     said = answer[1][1]
     for number, (old, new) in enumerate(zip(theirs, ours, strict=True)):
-        kept = ("sym", f"{number}:")  # so that swapped names do not meet
+        kept = ("sym", f"{number}:")  # a name of its own, because names may be swapped
         said = substituted(substituted(said, old, kept), kept, new)
     return same_scalar(body, said)
 
 
 def _arguments(node: Node) -> tuple[Node, ...] | None:
-    """The arguments of `f(x, y) = ...`, where they are letters."""
+    """The arguments of a definition `f(x, y) = ...`, if they are all letters; else None."""
     if node[0] != "rel" or node[2] != ("=",) or node[1][0][0] != "call":
         return None
     found = node[1][0][2]

@@ -1,23 +1,20 @@
-"""Compare two trees: numbers with numbers, lists with lists, sets with inequalities, equations with equations."""
+"""Compare two trees: numbers, lists, sets and inequalities, equations, matrices."""
 
 import itertools
 from fractions import Fraction
 
-from evalsuite.grading.compare.ellipsis import same_written_out
 from evalsuite.grading.compare.equations import (
     difference,
     ratio,
     same_definition,
     same_equation,
-    same_written_equation,
 )
+from evalsuite.grading.compare.intervals import NoRegion, equal_regions, region
 from evalsuite.grading.compare.lists import same_lists
 from evalsuite.grading.compare.reduce import declared_letters, expanded, items, reduced
-from evalsuite.grading.compare.regions import NoRegion, equal_regions, region
 from evalsuite.grading.compare.sampling import same_by_sampling
 from evalsuite.grading.compare.scalars import same_scalar
 from evalsuite.grading.read.evaluate import letters, mentions, substituted
-from evalsuite.grading.read.vocabulary import GREEK
 
 Node = tuple
 _RUNNING = frozenset("kmnlptsjqr")
@@ -28,12 +25,15 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
-    """Whether an answer's tree says what the gold's says."""
+    """Whether the tree of an answer means the same as the tree of the gold."""
     return _same(gold, answer, tolerance) or _same_renamed(gold, answer, tolerance)
 
 
 def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
-    r"""`\pi/6 + k\pi` and `\pi/6 + n\pi`: a letter that runs through whole numbers may be another."""
+    r"""Whether two trees mean the same after renaming a letter that runs through the whole numbers, or a constant.
+
+    `\pi/6 + k\pi` is `\pi/6 + n\pi`, and `x^2 + C` is `x^2 + K`.
+    """
     ours, theirs = _free_letters(gold), _free_letters(answer)
     constants = sorted(name for name in ours if name.startswith("C_"))
     if len(constants) > 1:
@@ -50,7 +50,7 @@ def _same_renamed(gold: Node, answer: Node, tolerance: float | None) -> bool:
 
 
 def _same_constants(gold: Node, answer: Node, ours: list[str], theirs: list[str], tolerance: float | None) -> bool:
-    """The constants of a differential equation, C_1 and C_2, may have any names."""
+    """Whether two solutions of a differential equation are the same with other names for the constants C_1 and C_2."""
     if len(ours) != len(theirs) or len(ours) > _MOST_CONSTANTS:
         return False
     for order in itertools.permutations(range(len(ours))):
@@ -65,22 +65,19 @@ def _same_constants(gold: Node, answer: Node, ours: list[str], theirs: list[str]
 
 
 def _added(node: Node) -> bool:
-    """Whether a constant of integration is a term of its own."""
+    """Whether a constant of integration is one of the terms."""
     node = reduced(node)
     return node[0] == "add" and any(("sym", name) in node[1] for name in "CKk")
 
 
 def _free_letters(node: Node) -> frozenset[str]:
-    """The letters in the values that a tree gives, the names before them left out."""
+    """The letters in the values of a tree, without the names that it gives to them."""
     return frozenset().union(*(letters(reduced(part)) for part in items(node)))
 
 
 def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
     if gold == answer:
         return True
-    gold, answer = _each(gold, answer), _each(answer, gold)
-    if _other_letter(gold, answer):
-        return same_written_equation(gold, answer)
     left, right = single(reduced(gold)), single(reduced(answer))
     kinds = {left[0], right[0]}
     if kinds & {"mat", "seq"} and (components(left, right), components(right, left)) != (left, right):
@@ -93,18 +90,11 @@ def _same(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
         return same_equation(gold, answer, left, right, _same)
     if kinds & _SETS or has_set(left) or has_set(right):
         return _same_set(left, right, tolerance)
-    if (
-        _repeats(answer) and left[0] not in ("seq", "pm") and len(expanded(left)) == 1
-    ):  # `1/2 or 0.5`: one value said twice
-        return all(_same(gold, part, tolerance) for part in answer[2])
+    if _has_alternatives(answer) and left[0] not in ("seq", "pm") and len(expanded(left)) == 1:
+        return all(_same(gold, part, tolerance) for part in answer[2])  # `1/2 or 0.5` gives one value twice
     if "seq" in kinds or "pm" in kinds or len(expanded(left)) + len(expanded(right)) > 2:
         return same_lists(gold, answer, lambda one, two: _same(one, two, tolerance))
-    return (
-        same_scalar(left, right, tolerance)
-        or same_written_out(left, right)
-        or same_definition(gold, answer)
-        or same_written_equation(gold, answer)
-    )
+    return same_scalar(left, right, tolerance) or same_definition(gold, answer)
 
 
 def _to_first(ratio: Node) -> list[Node]:
@@ -112,46 +102,20 @@ def _to_first(ratio: Node) -> list[Node]:
     return [("mul", (part, ("inv", ratio[1][0]))) for part in ratio[1][1:]]
 
 
-def _other_letter(gold: Node, answer: Node) -> bool:
-    """Whether the two speak of different plain letters: x = 5 is not y = 5."""
-    ours, theirs = _letter_of(gold), _letter_of(answer)
-    return bool(ours and theirs) and ours.casefold() != theirs.casefold()
-
-
-def _letter_of(node: Node) -> str:
-    """The letter that a definition or a comparison with bounds speaks of; nothing where it is more than a letter."""
-    if node[0] == "cond":
-        return _letter_of(node[1])
-    if node[0] != "rel" or not set(node[2]) <= {"=", "<", ">", "<=", ">=", "!=", "in"}:
-        return ""
-    named = node[1][:1] if set(node[2]) <= {"=", "in"} else node[1]
-    plain = {one[1] for one in named if one[0] == "sym" and (len(one[1]) == 1 or one[1] in GREEK)}
-    return plain.pop() if len(plain) == 1 else ""
-
-
-def _repeats(node: Node) -> bool:
+def _has_alternatives(node: Node) -> bool:
+    """Whether a tree is a list whose items are joined by `or`."""
     return node[0] == "seq" and node[1] == "bare" and node[3] == "or"
 
 
 def single(node: Node) -> Node:
-    """A set or list of one thing is that thing."""
+    """The only member of a set or list with one member; other trees unchanged."""
     while node[0] == "seq" and len(node[2]) == 1 and node[1] in ("bare", "brace"):
         node = reduced(node[2][0])
     return node
 
 
-def _each(node: Node, other: Node) -> Node:
-    """`x = y = z = 1` beside a list is one value for each of its letters."""
-    if node[0] != "rel" or len(node[2]) < 2 or set(node[2]) != {"="} or reduced(other)[0] != "seq":
-        return node
-    names = node[1][:-1]
-    if any(name[0] != "sym" for name in names):
-        return node
-    return ("seq", "bare", tuple(("rel", (name, node[1][-1]), ("=",)) for name in names), ",")
-
-
 def components(node: Node, other: Node) -> Node:
-    """`i + 3j` as the tuple of as many numbers as the other side has."""
+    """A sum of unit vectors such as `i + 3j` as a tuple with as many numbers as the other side has."""
     count = len(other[2]) if other[0] == "seq" else len(other[1]) if other[0] == "mat" else 0
     if count not in (2, 3) or not any(letter in UNIT_VECTORS for letter in letters(node)):
         return node
@@ -165,7 +129,7 @@ def components(node: Node, other: Node) -> Node:
 
 
 def has_set(node: Node) -> bool:
-    """A list of inequalities or intervals, or a difference of sets."""
+    """Whether a tree is a list of inequalities or intervals, or a difference of sets."""
     if node[0] == "seq" and node[1] == "bare":
         return any(reduced(part)[0] in _SETS for part in node[2])
     return node[0] == "add" and any(part[0] in _SETS or (part[0] == "neg" and part[1][0] == "seq") for part in node[1])
@@ -185,7 +149,7 @@ def _same_matrix(gold: Node, answer: Node, tolerance: float | None) -> bool:
 
 
 def _rows(node: Node) -> list[list[Node]] | None:
-    """The rows of a matrix, of a list of lists, or the one row of a tuple."""
+    """The rows of a matrix or of a list of lists, or the only row of a tuple; None for anything else."""
     if node[0] == "mat":
         return [list(row) for row in node[1]]
     if node[0] != "seq" or not node[2]:
@@ -196,7 +160,7 @@ def _rows(node: Node) -> list[list[Node]] | None:
 
 
 def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
-    """Sets of real numbers; else comparisons of the same things in the same order."""
+    """Whether two trees are the same set of real numbers, or the same chain of comparisons."""
     try:
         left, right = region(gold, loose=True), region(answer, loose=True)
     except NoRegion:
@@ -204,8 +168,6 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
     else:
         return equal_regions(left, right, tolerance)
     if gold[0] == answer[0] == "rel" and _same_chain(gold, answer, tolerance):
-        return True
-    if {gold[0], answer[0]} == {"rel", "seq"} and _same_order(gold, answer):
         return True
     verdict = same_by_sampling(gold, answer)
     if verdict is not None:
@@ -215,16 +177,11 @@ def _same_set(gold: Node, answer: Node, tolerance: float | None) -> bool:
     return same_scalar(gold, answer)
 
 
-def _same_order(gold: Node, answer: Node) -> bool:
-    """`a < b < c` named as the list a, b, c of letters."""
-    chain, listed = (gold, answer) if gold[0] == "rel" else (answer, gold)
-    return (
-        set(chain[2]) in ({"<"}, {">"}) and len(chain[1]) > 2 and all(map(letters, chain[1])) and chain[1] == listed[2]
-    )
-
-
 def _same_chain(gold: Node, answer: Node, tolerance: float | None) -> bool:
-    """Comparisons with the same members; a pair may also be moved across, or multiplied by a number."""
+    """Whether two chains of comparisons are the same, forwards or backwards.
+
+    A single comparison may also be rearranged, or multiplied by a number.
+    """
     for one in (answer, _reversed(answer)):
         alike = one[2] == gold[2] and len(one[1]) == len(gold[1])
         if alike and all(_same(a, b, tolerance) for a, b in zip(gold[1], one[1], strict=True)):

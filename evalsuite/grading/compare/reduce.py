@@ -1,10 +1,10 @@
-"""From what was written to what is answered: `x = 5` answers 5, `x in S` answers S, a ± b answers two values."""
+"""Reduce a tree to what it answers: `x = 5` answers 5, `x in S` answers S, and `a ± b` answers two values."""
 
 import itertools
 
 from evalsuite.grading.read.arithmetic import structure
 from evalsuite.grading.read.evaluate import letters
-from evalsuite.grading.read.phrases import droppable
+from evalsuite.grading.read.quantities import droppable
 from evalsuite.grading.read.vocabulary import CALLED
 
 Node = tuple
@@ -12,7 +12,7 @@ _MAX_EXPANDED = 64
 
 
 def reduced(node: Node) -> Node:
-    """The node without labels, conditions and heads; an equation that names nothing becomes ("eq", left, right).
+    """The node without labels, conditions and names. An equation that does not name a value is ("eq", left, right).
 
     >>> reduced(("rel", (("sym", "x"), ("num", 5, None)), ("=",)))
     ('num', 5, None)
@@ -34,7 +34,7 @@ def reduced(node: Node) -> Node:
 
 
 def _scaled_matrix(node: Node) -> Node:
-    """A matrix times numbers or letters, entry by entry."""
+    """A product of one matrix and other factors as a matrix, multiplied out."""
     matrices = [part for part in node[1] if part[0] == "mat"]
     if len(matrices) != 1:
         return node
@@ -43,7 +43,7 @@ def _scaled_matrix(node: Node) -> Node:
 
 
 def _names(condition: Node) -> Node | None:
-    """What a condition is an equation for."""
+    """The name that a condition such as `x = 2k` gives a value to; None if it is not of this form."""
     while condition[0] == "cond":
         condition = condition[1]
     return condition[1][0] if condition[0] == "rel" and condition[2] == ("=",) and is_name(condition[1][0]) else None
@@ -66,14 +66,14 @@ def _relation(node: Node) -> Node:
         return ("setop", "-", ("set", "R"), reduced(operands[1]))
     if operators == ("==",) and is_name(operands[0]):
         return operands[1]
-    if "to" in operators:  # what follows from the rest
+    if "to" in operators:  # an implication: its end is the answer
         last = len(operators) - operators[::-1].index("to")
         return reduced(("rel", operands[last:], operators[last:]) if operators[last:] else operands[last])
     return ("rel", operands, operators)
 
 
 def _equality(operands: tuple[Node, ...]) -> Node:
-    """The right-hand side of a definition, the end of a calculation, or an equation."""
+    """What a chain of equalities answers: the value of a name, the end of a calculation, or an equation."""
     first, last = operands[0], operands[-1]
     if all(is_name(one) for one in operands[:-1]):
         return reduced(last)
@@ -89,7 +89,7 @@ def _equality(operands: tuple[Node, ...]) -> Node:
 
 
 def is_name(node: Node) -> bool:
-    """Whether a left-hand side only names what stands right of it: x, f(x), AB, P(A), the area, (x, y), dy/dx.
+    """Whether a left-hand side only names the right-hand side: x, f(x), AB, P(A), the area, (x, y), dy/dx.
 
     >>> is_name(("sym", "x")), is_name(("mul", (("num", 2, None), ("sym", "x"))))
     (True, False)
@@ -97,7 +97,7 @@ def is_name(node: Node) -> bool:
     kind = node[0]
     if kind in ("sym", "call", "text", "con"):
         return True
-    if kind == "setop":  # of sets that have names
+    if kind == "setop":  # such as the union of two sets with names
         return is_name(node[2]) and is_name(node[3])
     if kind in ("seq", "unit"):
         return all(is_name(part) for part in node[2]) if kind == "seq" else node[1][0] == "text"
@@ -111,7 +111,7 @@ def is_name(node: Node) -> bool:
 
 
 def _capitals(parts: tuple[Node, ...]) -> bool:
-    """Points of a figure, or a mark such as an angle before some."""
+    """Whether the factors are the points of a figure, perhaps after a symbol for an angle or a triangle."""
     names = [part[1] if part[0] in ("sym", "con") else "" for part in parts]
     if names[0] in ("angle", "triangle", "measuredangle", "Delta", "m"):
         names = names[2:] if names[0] == "m" and names[1:2] == ["angle"] else names[1:]
@@ -132,7 +132,7 @@ def _inverse_function(parts: tuple[Node, ...]) -> bool:
 
 
 def declared_letters(node: Node) -> frozenset[str]:
-    """Letters that a condition in the tree calls whole numbers: `k in Z`, `for integers k`.
+    """The letters that a condition in the tree declares to be whole numbers or constants: `for integers k`.
 
     >>> sorted(declared_letters(("cond", ("sym", "k"), "for some integer k")))
     ['k']
@@ -149,10 +149,10 @@ def declared_letters(node: Node) -> frozenset[str]:
     return frozenset().union(*(declared_letters(part) for part in node))
 
 
-def head(node: Node) -> str:
-    """The name that an item gives its value, or nothing.
+def name_of(node: Node) -> str:
+    """The name or label that an item gives to its value, or "".
 
-    >>> head(("rel", (("sym", "x"), ("num", 5, None)), ("=",)))
+    >>> name_of(("rel", (("sym", "x"), ("num", 5, None)), ("=",)))
     '(sym,x)'
     """
     if node[0] == "rel" and set(node[2]) == {"="} and is_name(node[1][0]):
@@ -162,10 +162,10 @@ def head(node: Node) -> str:
     return ""
 
 
-def named_apart(names: list[str]) -> bool:
-    """Whether every item has a name of its own that says which it is: x and y, but not labels, and not x_1 and x_2.
+def named_differently(names: list[str]) -> bool:
+    """Whether all items have different names, such as x and y. Labels do not count, nor do x_1 and x_2.
 
-    >>> named_apart(["(sym,x)", "(sym,y)"]), named_apart(["(sym,x_1)", "(sym,x_2)"])
+    >>> named_differently(["(sym,x)", "(sym,y)"]), named_differently(["(sym,x_1)", "(sym,x_2)"])
     (True, False)
     """
     if not all(names) or len(set(names)) < len(names) or len(names) < 2 or names[0].startswith("label"):
@@ -174,7 +174,7 @@ def named_apart(names: list[str]) -> bool:
 
 
 def items(node: Node) -> list[Node]:
-    """The things a list names, with nested lists opened and every ± written out as two."""
+    """The items of a list, including those of nested lists; an item with ± is two items."""
     if node[0] == "cond":
         return items(node[1])
     if node[0] == "seq" and node[1] in ("bare", "brace"):
@@ -194,7 +194,7 @@ def items(node: Node) -> list[Node]:
 
 
 def expanded(node: Node) -> list[Node]:
-    """The node once for each choice of its ± signs; signs go together within one value, apart within a tuple.
+    """The node once for each choice of its ± signs: one choice for a whole value, separate ones in a tuple.
 
     >>> expanded(("pm", None, ("sym", "a"), "pm"))
     [('sym', 'a'), ('neg', ('sym', 'a'))]
@@ -217,7 +217,7 @@ def _has_sign(node: Node) -> bool:
 
 
 def signed(node: Node, choice: int) -> Node:
-    """A tree with its ± as + (1) or - (-1), and its ∓ the other way."""
+    """A tree with + in place of ± and - in place of ∓ if `choice` is 1, and the other way round if it is -1."""
     if not isinstance(node, tuple) or not node:
         return node
     if node[0] == "pm":

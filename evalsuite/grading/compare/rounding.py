@@ -1,10 +1,12 @@
-"""Decimals against exact values, within stated tolerances.
+"""Compare decimals with exact values. Two values are equal if:
 
-    a decimal answer for an exact gold    at least 4 significant digits, correctly rounded; or 6, cut off
-    an exact answer for a decimal gold    the gold has at least 3 significant digits and is its correct rounding
-    with a task's tolerance               |answer - gold| <= tolerance * |gold|
+    the gold is exact, the answer a decimal    the answer has at least 4 significant digits and is correctly rounded,
+                                               or has at least 6 and is truncated
+    the gold is a decimal, the answer exact    the gold has at least 3 significant digits and is correctly rounded
+    the task has a tolerance                   |answer - gold| <= tolerance * |gold|
 
-Whole numbers and fractions that end within 6 digits are never rounded. Nothing is equal because it is small.
+A whole number, or a fraction with at most 6 decimals, is never equal to a rounded one. No two values are equal only
+because both are small.
 """
 
 from fractions import Fraction
@@ -18,13 +20,14 @@ _MOST_DIGITS = mp.mpf(10) ** 1000
 
 
 def tolerated(left: Value, right: Value, tolerance: float | None) -> bool:
+    """Whether the answer (`right`) is within the relative tolerance of the gold (`left`)."""
     if not tolerance or not is_real(left) or not is_real(right):
         return False
     return abs(floating(right) - floating(left)) <= abs(floating(left)) * mp.mpf(tolerance) * (1 + mp.mpf(2) ** -40)
 
 
 def rounded(gold: Node, left: Value, answer: Node, right: Value) -> bool:
-    """One side is a written decimal, the other is exact and rounds to it."""
+    """Whether one side is a written decimal, the other one is exact, and the exact one rounds to the decimal."""
     if not is_real(left) or not is_real(right):
         return False
     gold_places, answer_places = places(gold), places(answer)
@@ -45,7 +48,7 @@ def rounded(gold: Node, left: Value, answer: Node, right: Value) -> bool:
 
 
 def places(node: Node) -> int | None:
-    """Digits after the point of a written decimal, its power of ten counted in; None: it is none.
+    """The number of decimals of a written decimal, which a power of ten shifts; None if it is not a decimal.
 
     >>> places(("num", Fraction(5, 2), 1)), places(("num", Fraction(5), None))
     (1, None)
@@ -64,7 +67,7 @@ def places(node: Node) -> int | None:
 
 
 def _digits(number: Value, decimals: int) -> int:
-    """Significant digits of a decimal written with so many places."""
+    """The number of significant digits of a number that is written with `decimals` decimals."""
     shifted = abs(floating(number)) * mp.mpf(10) ** decimals + mp.mpf(0.5)
     return len(str(int(shifted))) if shifted < _MOST_DIGITS else 0
 
@@ -77,7 +80,7 @@ def _within(exact: Value, decimal: Value, decimals: int, share: Fraction) -> boo
 
 
 def _ends(number: Value) -> bool:
-    """Whether a value can be written out as a decimal of a few digits, so that a rounded one is wrong."""
+    """Whether a value is a decimal with few digits, so that it need not be rounded."""
     if not isinstance(number, Fraction):
         return False
     scaled = number * 10**_ENDING_DIGITS

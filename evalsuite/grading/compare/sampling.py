@@ -1,11 +1,11 @@
-"""Conditions that no rule turns into intervals (`1 <= |z| <= 2`, `x^2 < 4`) against a known set, by trying numbers."""
+"""Compare a condition that cannot be solved here (`1 <= |z| <= 2`, `x^2 < 4`) with a set, by trying numbers."""
 
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
+from evalsuite.grading.compare.intervals import NoRegion, Region, region
 from evalsuite.grading.compare.reduce import reduced
-from evalsuite.grading.compare.regions import NoRegion, Region, region
 from evalsuite.grading.read.arithmetic import Undecidable, Value, close, floating, is_real, mp
 from evalsuite.grading.read.evaluate import letters, substituted, value
 
@@ -15,9 +15,9 @@ _SPREAD = [Fraction(n * abs(n), 37) for n in range(-60, 61)] + [Fraction(n, 211)
 
 
 def same_by_sampling(gold: Node, answer: Node) -> bool | None:
-    """Whether a condition holds exactly inside a region: at its ends, beside them, between them and all about.
+    """Whether a condition holds in a set and nowhere else, tried at its ends, next to and between them, and elsewhere.
 
-    None where the two are not a condition on one letter and a region.
+    None if the two trees are not a condition on one letter and a set of intervals.
     """
     for condition, other in ((gold, answer), (answer, gold)):
         name = _unknown(condition)
@@ -32,7 +32,7 @@ def same_by_sampling(gold: Node, answer: Node) -> bool | None:
 
 
 def _unknown(node: Node) -> str | None:
-    """The one letter of a condition."""
+    """The only letter of a condition; None if it has several or the tree is not a condition."""
     node = reduced(node)
     if node[0] == "build" and node[1][0] == "sym":
         node = reduced(node[2])
@@ -78,7 +78,7 @@ def _inside(pieces: Region, place: Value) -> bool:
 
 
 def _holds(condition: Node, name: str, place: Value) -> bool:
-    """Whether the chain of comparisons holds at a number; where it has no value it does not."""
+    """Whether a chain of comparisons holds at a number; it does not hold if a side has no value there."""
     here = ("num", place, None)
     try:
         values = [value(substituted(one, ("sym", name), here)) for one in condition[1]]

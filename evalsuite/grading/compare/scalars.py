@@ -1,4 +1,4 @@
-"""When two single values are the same: exactly, as a rounded decimal, in other units, as percent, as angle."""
+"""Compare two single values: exactly, as rounded decimals, in other units, as percentages, as angles."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -7,10 +7,9 @@ from evalsuite.grading.compare.rounding import rounded, tolerated
 from evalsuite.grading.read import units
 from evalsuite.grading.read.arithmetic import Undecidable, Value, close, is_real, structure
 from evalsuite.grading.read.evaluate import INNER_POINTS, POINTS, letters, mentions, substituted, value
-from evalsuite.grading.read.peeled import Node, Peeled, peel, scaled, without_units
-from evalsuite.grading.read.phrases import droppable
+from evalsuite.grading.read.quantities import Node, Quantity, droppable, quantity_of, scaled, units_from_factors
 
-_UNSAID = ("con", "logbase")  # the base of a plain log: e, or 10 where the other side has it
+_UNSAID = ("con", "logbase")  # the base of `log` without a base: e, or 10 if the other side has base 10
 
 
 def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
@@ -19,7 +18,7 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
         return True
     if "label" in (gold[0], answer[0]):
         return _same_label(gold, answer, tolerance)
-    left, right = peel(gold), without_units(peel(answer))
+    left, right = quantity_of(gold), units_from_factors(quantity_of(answer))
     if gold[0] == answer[0] == "mod" and not same_value(gold[2], answer[2]):
         return False
     if left.core[0] == "base" or right.core[0] == "base":
@@ -31,7 +30,7 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
         return False
     if left.angle != right.angle and _same_angle(left, right, tolerance):
         return True
-    if {left.angle, right.angle} == {"deg", "rad"} or _percent_of_unit(left, right) or _percent_of_unit(right, left):
+    if {left.angle, right.angle} == {"deg", "rad"} or (left.percent != right.percent and _measured(left, right)):
         return False
     if same_value(left.core, scaled(right.core, scale), tolerance):
         return True
@@ -39,9 +38,9 @@ def same_scalar(gold: Node, answer: Node, tolerance: float | None = None) -> boo
 
 
 def _same_label(gold: Node, answer: Node, tolerance: float | None) -> bool:
-    """Values whose words matter (`at least 5`): the same words before the same value."""
+    """Whether two values have the same label, if it matters (`at least 5`), and are the same."""
     if gold[0] != answer[0]:
-        both_bare = peel(gold), peel(answer)
+        both_bare = quantity_of(gold), quantity_of(answer)
         return "label" not in (both_bare[0].core[0], both_bare[1].core[0]) and same_scalar(
             both_bare[0].core, both_bare[1].core, tolerance
         )
@@ -49,34 +48,30 @@ def _same_label(gold: Node, answer: Node, tolerance: float | None) -> bool:
 
 
 def _conversion(gold: str, answer: str) -> Fraction | None:
-    """How many gold units an answer unit is; 1 where one of them says nothing; None where they do not go together."""
+    """The size of the answer's unit in the gold's unit; 1 if either has no size; None if they do not match."""
     if not (droppable(gold.replace("*", " ")) and droppable(answer.replace("*", " "))):
         return Fraction(1) if gold.casefold() == answer.casefold() else None
-    if units.opposed(gold, answer):
-        return None
     left, right = units.size(gold) if gold else None, units.size(answer) if answer else None
     if left is None or right is None:
         return Fraction(1)
     return right[1] / left[1] if left[0] == right[0] else None
 
 
-def _percent_of_unit(one: Peeled, other: Peeled) -> bool:
-    """25 % is neither 25 degrees nor 25 cm."""
-    return one.percent and not other.percent and bool(other.angle or units.size(other.unit))
+def _measured(*sides: Quantity) -> bool:
+    """Whether one of the quantities is an angle or has a unit with a size: then 25% is not 25 degrees, nor 25 cm."""
+    return any(side.angle or units.size(side.unit) for side in sides)
 
 
-def _same_percent(left: Peeled, right: Peeled, tolerance: float | None) -> bool:
-    """One side has a percent sign: the other may be the number before it (tried already) or its hundredth."""
+def _same_percent(left: Quantity, right: Quantity, tolerance: float | None) -> bool:
+    """Whether one side is a percentage and the other one its value as a fraction: 40% and 0.4."""
     if left.percent == right.percent:
         return False
-    hundredth = Fraction(1, 100)
-    if left.percent:
-        return same_value(left.core, ("mul", (right.core, ("num", 1 / hundredth, None))), tolerance)
-    return same_value(left.core, ("mul", (right.core, ("num", hundredth, None))), tolerance)
+    factor = Fraction(100) if left.percent else Fraction(1, 100)
+    return same_value(left.core, scaled(right.core, factor), tolerance)
 
 
-def _same_angle(left: Peeled, right: Peeled, tolerance: float | None) -> bool:
-    """Degrees on one side, radians on the other: said so, or evident from a pi."""
+def _same_angle(left: Quantity, right: Quantity, tolerance: float | None) -> bool:
+    """Whether one side is in degrees and the other one the same angle in radians, with `rad` or a multiple of pi."""
     sides = (left, right)
     degrees = next((side for side in sides if side.angle == "deg"), None)
     other = right if degrees is left else left
@@ -87,7 +82,7 @@ def _same_angle(left: Peeled, right: Peeled, tolerance: float | None) -> bool:
 
 
 def _same_digits(gold: Node, answer: Node) -> bool:
-    """Numerals in a base are equal as digits; a numeral without one is taken to be in the other's."""
+    """Whether two numerals have the same digits and base; a numeral without a base is taken to have the other's."""
     gold, answer = (_decimal_numeral(node) for node in (gold, answer))
     if gold[0] == answer[0] == "base":
         return gold[1:] == answer[1:]
@@ -102,7 +97,7 @@ def _decimal_numeral(node: Node) -> Node:
 
 
 def same_value(gold: Node, answer: Node, tolerance: float | None = None) -> bool:
-    """Whether two trees without marks and units agree: as constants, or as functions of their letters."""
+    """Whether two trees without units and marks have the same value, or are the same function of their letters."""
     if gold == answer:
         return True
     if mentions(gold, _UNSAID) != mentions(answer, _UNSAID):
@@ -119,7 +114,7 @@ def same_value(gold: Node, answer: Node, tolerance: float | None = None) -> bool
 
 
 def same_function(gold: Node, answer: Node) -> bool:
-    """Agreement at several points: at the real ones where there are at least two, else at the complex ones."""
+    """Whether two functions agree at several points: those with real values if there are at least two, else all."""
     pairs = _values(gold, answer, range(POINTS))
     real = [pair for pair in pairs if is_real(pair[0]) and is_real(pair[1])]
     if len(real) < 2:
@@ -132,7 +127,7 @@ def same_function(gold: Node, answer: Node) -> bool:
 
 
 def _values(gold: Node, answer: Node, points: Iterable[int]) -> list[tuple[Value, Value]]:
-    """Both values at each point where both have one."""
+    """The values of both trees at the points where both have one."""
     found = []
     for point in points:
         try:

@@ -1,1 +1,1 @@
-"""Where in a response the answer stands."""
+"""Find the answer in a response."""

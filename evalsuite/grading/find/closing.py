@@ -1,11 +1,11 @@
-"""The result a finished response ends with, where it neither boxes nor states one."""
+"""The result at the end of a finished response that neither boxes nor states its answer."""
 
 import re
 
 from evalsuite.grading.compare.textual import words
-from evalsuite.grading.read.numerals import number_word
+from evalsuite.grading.read.delimiters import adjacent_spans, math_spans, sentences
+from evalsuite.grading.read.number_words import number_word
 from evalsuite.grading.read.parse import parse
-from evalsuite.grading.read.spans import joined_spans, math_spans, sentences
 from evalsuite.grading.read.tokens import Unreadable
 from evalsuite.grading.read.units import MULTIPLIERS, is_unit
 from evalsuite.grading.read.vocabulary import FUNCTIONS, GREEK, splits_into_letters
@@ -15,13 +15,12 @@ _NUMBER = re.compile(
     r"(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d{1,3}(?: \d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
     r"(?:\s?/\s?\d+(?:\.\d+)?|\s\d+/\d+)?(?:\s?[½¼¾⅓⅔⅛])?(?:\s?(?:%|\\%|percent\b|degrees\b|°))?(?![A-Za-z_]*\^)"
 )
-_ITEM = re.compile(r"^\s*\(?\d{1,2}[.):]\s")
-_CONCLUDES = re.compile(
+_CONCLUDES = re.compile(  # words and signs before a result
     r"(?:=|:|≈|\b(?:is|are|was|were|be|equals|equal\s+to|get|gets|gives|have|has|obtain|find|exactly|approximately|about|so|thus|hence|therefore|leaving|leaves),?)\s*$",
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|cannot|n't|n’t)(?:\s+be)?\s*$|\bbetween\s+(?:\S+\s+and\s+)?$", re.IGNORECASE)
-_DANGLING = re.compile(
+_DANGLING = re.compile(  # ends of a sentence that is not complete
     r"(?:[=+*/<>(,:]|\b(?:is|are|was|be|equals|the|an?|of|to|and|or|but|that|which|because|since|so|we|with|for|from|by|then|if|let"
     r"|where|have|get))\s*$",
     re.IGNORECASE,
@@ -30,57 +29,55 @@ _AFTER_VERB = re.compile(
     r"\s(?:(?:is|are|equals|be|gets?|have|has|takes|costs|makes|leaves|gives|yields|find|becomes|(?:simplifies|reduces|evaluates|comes)\s+to)"
     r"(?:\s+(?:at|in|on|exactly|about|approximately|just))?)\s+"
 )
-_RESTATED = re.compile(r"(?<=\w),?\s+i\.\s?e\.,?\s")  # the same once more, perhaps in another unit
 _ASIDE = re.compile(r"(?<=\w)\s+\((?=[^()]*[A-Za-z]{3})[^()]*\)\s*$")
-_EXPONENT = re.compile(r"\$\s*\^\s*[{\d\\]")  # cm$^2$
+_EXPONENT = re.compile(r"\$\s*\^\s*[{\d\\]")  # the exponent in cm$^2$
 _AGREES = re.compile(r"[\s*]*(yes|no)\b(?=[*]*[,.;:]|[*\s]*$)", re.IGNORECASE)
 _BARE_WORD = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}(?![A-Za-z])")
 _MATHS_WORDS = frozenset(("and", "or", "percent", "pct", "infinity", "union", "mod", "degrees", "pmod", *MULTIPLIERS))
-_SHORT, _TAIL = 120, 3000
+_SHORT, _TAIL = 120, 3000  # characters of a response that may be one answer, and of the end that is searched
 
 
-def closing_result(text: str, found: type):
-    """The whole of a short response that is nothing but an answer; else what its last sentence ends in."""
+def closing_result(text: str) -> tuple[str, str] | None:
+    """(answer, where it was found): a short response that is nothing but an answer, or what its last sentence ends in.
+
+    A response that breaks off in the middle of a sentence has no result.
+
+    >>> closing_result("x = 5"), closing_result("There are 3 boys, so 5 girls."), closing_result("We get 5, which is")
+    (('x = 5', 'whole'), ('5', 'last number'), None)
+    """
     bare = text.strip().strip("*").strip()
-    if not bare or _DANGLING.search(bare[-20:]):  # broken off
+    if not bare or _DANGLING.search(bare[-20:]):
         return None
-    if len(bare) <= _SHORT and "\n" not in bare and (_nothing_else(bare) or number_word(bare) is not None):
-        return found(bare, "whole")
-    tail = bare[-_TAIL:]
-    said = sentences(tail)[-6:]
-    result = next(filter(None, map(_result, reversed(said))), None) or (_last_words(said[-1]) if said else None)
-    return found(*result) if result else None
+    if len(bare) <= _SHORT and "\n" not in bare and _is_one_answer(bare):
+        return bare, "whole"
+    said = sentences(bare[-_TAIL:])[-6:]
+    return next(filter(None, map(_result, reversed(said))), None) or (_last_words(said[-1]) if said else None)
 
 
 def _result(said: str) -> tuple[str, str] | None:
-    """What a sentence ends in: a number it concludes with, else its last mathematics, else its last number."""
-    said = _RESTATED.split(_ASIDE.sub("", said))[0]
+    """The result of a sentence: the number it concludes with, or its last mathematics, or its last number."""
+    said = _ASIDE.sub("", said)
     spans = [span for span in math_spans(said) if not _EXPONENT.match(said[span[0] : span[1]])]
     masked = "".join(
         " " if any(one <= index < two for one, two in spans) else letter for index, letter in enumerate(said)
     )
-    numbers = [
-        match
-        for match in _NUMBER.finditer(masked)
-        if not _ITEM.match(masked[match.start() :]) or masked[: match.start()].strip()
-    ]
-    numbers = [match for match in numbers if not _DENIES.search(masked[: match.start()])]
+    numbers = [match for match in _NUMBER.finditer(masked) if not _DENIES.search(masked[: match.start()])]
     told = _AFTER_VERB.split(said)[-1]
     bare = re.sub(r"(?<![A-Za-z\d])\*+|\*+(?![A-Za-z\d])", "", told).strip(" .,:")
     denied = _DENIES.search(said.removesuffix(told))
-    if not spans and not denied and re.search(r"[\d=+/^\\√π∞]", bare) and _nothing_else(bare):
-        return bare, "last mathematics"  # without delimiters: what stands after the last verb
+    if not spans and not denied and re.search(r"[\d=+/^\\√π∞]", bare) and _is_one_answer(bare):
+        return bare, "last mathematics"  # mathematics without delimiters, after the last verb
     concluding = [match for match in numbers if _CONCLUDES.search(masked[: match.start()])]
     if concluding and (not spans or concluding[-1].start() > spans[-1][0]):
         return concluding[-1].group().strip(), "last number"
     meant = [span for span in spans if not _DENIES.search(said[: span[0]])]
     if meant:
-        return joined_spans(said, meant[-1][0], forward=False), "last mathematics"
+        return adjacent_spans(said, meant[-1][0], forward=False), "last mathematics"
     return (numbers[-1].group().strip(), "last number") if numbers else None
 
 
 def _last_words(said: str) -> tuple[str, str] | None:
-    """`No, there is none` says no; what a sentence says that its subject is, in up to three words."""
+    """The answer of a sentence in words: `No, there is none` says no; else up to three words after its only verb."""
     agrees = _AGREES.match(said)
     if agrees:
         return agrees.group(1), "yes or no"
@@ -93,24 +90,8 @@ def _last_words(said: str) -> tuple[str, str] | None:
     return (" ".join(named), "last words") if 0 < len(named) <= 3 and len(named[0]) > 1 else None
 
 
-def only_number(said: str) -> tuple[str, ...]:
-    """The number of a sentence that has just one, and no mathematics; none where the sentence is an answer itself.
-
-    >>> only_number("Vera left 3 hours ago"), only_number("12 cm"), only_number("2 of 5 are red today")
-    (('3',), (), ())
-    """
-    if len(re.findall(r"[A-Za-z]{2,}", said)) < 3 or math_spans(said) or "\\" in said:
-        return ()
-    numbers = [match.group().strip() for match in _NUMBER.finditer(said)]
-    return (
-        tuple(numbers)
-        if len(numbers) == 1 and len(re.findall(r"\d+", numbers[0])) == len(re.findall(r"\d+", said))
-        else ()
-    )
-
-
-def _nothing_else(text: str) -> bool:
-    """Whether a text reads as one answer: mathematics, or at most three words."""
+def _is_one_answer(text: str) -> bool:
+    """Whether a text as a whole reads as one answer: mathematics, or at most three words."""
     try:
         node = parse(text)
     except Unreadable:
@@ -119,7 +100,7 @@ def _nothing_else(text: str) -> bool:
         return False
     if node[0] == "text":
         return len(words(text)) <= 3
-    return node[0] not in ("label", "cond") and not _prose(node)
+    return node[0] not in ("label", "cond") and not _has_words(node)
 
 
 def _is_prose(word: str) -> bool:
@@ -127,10 +108,10 @@ def _is_prose(word: str) -> bool:
     return not known and len(word) > 2 and not splits_into_letters(word + "x")
 
 
-def _prose(node) -> bool:
-    """Whether words stand where no unit does."""
+def _has_words(node: tuple) -> bool:
+    """Whether a tree contains words that are not units."""
     if not isinstance(node, tuple) or not node:
         return False
     if node[0] in ("text", "label") and len(str(node[1])) > 1:
         return True
-    return any(_prose(part) for part in node if isinstance(part, tuple))
+    return any(_has_words(part) for part in node if isinstance(part, tuple))

@@ -1,4 +1,4 @@
-"""Cut a response down to what its model meant to be read: no thinking, no chat markers, no later turns."""
+"""Remove from a response what is not its answer: the thinking, chat markers, and later turns of the conversation."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ _OPENING = re.compile(
     rf"<\s*{_OPEN}\s*>|\[THINK\]|<\|begin_of_thought\|>|<\|think\|>|<\|START_THINKING\|>|◁think▷", re.IGNORECASE
 )
 _OPENED = re.compile(rf"({_OPENING.pattern})\s*\Z", re.IGNORECASE)
-_LONGEST_END = 200  # characters of a prompt in which an opening tag at its end is looked for
+_LONGEST_END = 200  # characters at the end of a prompt in which an opening tag is looked for
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]{0,200}<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
-_UNMARKED = re.compile(r"\Aanalysis(?=[A-Z])")  # channels of a server that leaves special tokens out of its text
+_UNMARKED = re.compile(r"\Aanalysis(?=[A-Z])")  # gpt-oss channels if the server drops special tokens
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>\s*(?:user|system)|<\|start_header_id\|>\s*(?:user|system)|<start_of_turn>\s*user|<\|user\|>"
     r"|<｜User｜>|\[INST\]|<\|start\|>\s*(?:user|system)|\n(?:Human|User):|\n[ \t]{0,8}\n(?:Question|Q):"
@@ -29,7 +29,7 @@ _SPECIAL = re.compile(
 
 
 def visible(response: str) -> str:
-    """The part of a response that answers; empty when thinking was opened and never closed.
+    """The response without its thinking; empty if the thinking was opened and never closed.
 
     >>> visible("<think>so 4?</think>It is 5.<|im_end|>")
     'It is 5.'
@@ -50,9 +50,9 @@ def visible(response: str) -> str:
 
 
 def opened_by(prompt: str) -> str:
-    """The opening tag that a prompt ends with, as chat templates of reasoning models do; else "".
+    """The opening tag at the end of a prompt, which chat templates of reasoning models put there; else "".
 
-    The response then begins within the thinking: it is to be judged with the tag before it.
+    The response then begins inside the thinking, so it must be graded with the tag in front of it.
 
     >>> opened_by("<|im_start|>assistant\\n<think>\\n"), opened_by("<think>\\n\\n</think>\\n\\n")
     ('<think>', '')
@@ -62,9 +62,9 @@ def opened_by(prompt: str) -> str:
 
 
 def opened_unseen(whole_responses: Sequence[str]) -> str:
-    """The tag that a prompt which nobody saw ended with, told by responses to it that were not cut off.
+    """The opening tag at the end of a prompt that is not known, inferred from the responses that were not truncated.
 
-    Where most of them close a thought that they never opened, the server's template did: "<think>", else "".
+    If most of them close a thought that they never opened, the server's template opened it: "<think>"; else "".
 
     >>> opened_unseen(["so 4</think>4", "is it 5?</think>6", "7"]), opened_unseen(["<think>4</think>4", "5"])
     ('<think>', '')
@@ -79,7 +79,7 @@ def _closes_first(response: str) -> bool:
 
 
 def _final_channel(text: str) -> str:
-    """With gpt-oss channels only what stands in the last final channel; nothing when there is none.
+    """The last final channel of a response in gpt-oss channels, or nothing if there is none; other texts unchanged.
 
     >>> _final_channel("analysisIs it 4?assistantfinalIt is 5."), _final_channel("analysisIs it 4?")
     ('It is 5.', '')
@@ -97,6 +97,6 @@ def _final_channel(text: str) -> str:
 
 
 def _answer_inside(text: str) -> str:
-    """Thinking left open: an <answer> element after it still is a stated answer."""
+    """A complete <answer> element inside thinking that was never closed: it still counts as a stated answer."""
     start = text.rfind("<answer>")
     return text[start:] if start >= 0 and "</answer>" in text[start:] else ""

@@ -1,1 +1,1 @@
-"""From an answer's text to an expression tree, and from a tree to numbers."""
+"""Read answers: from text to tokens to trees, and the value of a tree."""

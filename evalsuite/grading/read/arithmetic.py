@@ -1,4 +1,4 @@
-"""Numbers as grading needs them: exact fractions as long as that is possible, else 60 digits, and never for ever."""
+"""Arithmetic with exact fractions as long as possible, else with 60 digits. Numbers of absurd size are refused."""
 
 import hashlib
 import math
@@ -10,11 +10,11 @@ Node = tuple
 Value = Fraction | mpmath.mpf | mpmath.mpc
 
 BITS, MORE_BITS = 200, 560
-_EXACT_BITS = 100_000  # exact numbers up to here; larger ones are floating
-_LARGEST_POWER = 1e9  # in bits; what is larger is never computed
+_EXACT_BITS = 100_000  # the size of the largest exact numbers; larger ones are floating
+_LARGEST_POWER = 1e9  # the size in bits of the largest power that is computed
 mp = mpmath.MPContext()
 mp.prec = BITS
-_ROOM = mp.mpf(2) ** 100  # how far apart two numbers may be for their sum to show both
+_ROOM = mp.mpf(2) ** 100  # the largest ratio of two numbers whose sum still depends on both
 
 
 class Undecidable(ArithmeticError):
@@ -26,7 +26,7 @@ class Absurd(Undecidable):
 
 
 def close(left: Value, right: Value) -> bool:
-    """Equal: exactly for fractions, else to 30 significant digits."""
+    """Whether two values are equal: exactly if both are fractions, else to 30 significant digits."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left == right
     left, right = floating(left), floating(right)
@@ -44,13 +44,13 @@ def floating(result: Value) -> mpmath.mpf | mpmath.mpc:
 
 
 def opaque(text: str) -> Value:
-    """A value between 1 and 2 that nothing else has."""
+    """A value between 1 and 2 that is a hash of the text."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return 1 + Fraction(int.from_bytes(digest[:20], "big") | 1, 1 << 160)
 
 
 def structure(node: Node) -> str:
-    """A tree as text, the same for sums and products in any order."""
+    """A tree as text; the order of terms and factors does not matter."""
     if not isinstance(node, tuple):
         return str(node)
     if node and node[0] in ("add", "mul"):
@@ -81,7 +81,7 @@ def times(left: Value, right: Value) -> Value:
 
 
 def quotient(above: Value, below: Value) -> Value:
-    """Raises Undecidable for a zero below."""
+    """`above / below`. Raises Undecidable if `below` is zero."""
     if below == 0:
         raise Undecidable("division by zero")
     return times(above, 1 / below)
@@ -92,7 +92,10 @@ def _bits(number: Fraction) -> int:
 
 
 def power(base: Value, exponent: Value) -> Value:
-    """`base ** exponent`; a negative base to a fraction with odd denominator gives the real root."""
+    """`base ** exponent`. A negative base with a fraction of odd denominator gives the real root.
+
+    Raises Undecidable for zero to a negative or complex power, and Absurd if the power is too large to compute.
+    """
     if isinstance(exponent, Fraction):
         if exponent == 0:
             return Fraction(1)
@@ -137,7 +140,7 @@ def _whole_root(number: int, degree: int) -> int | None:
 
 
 def digits(result: Value, count: int) -> str:
-    """A value as text: a fraction exactly, else `count` significant digits.
+    """A value as text: an exact fraction, or `count` significant digits.
 
     >>> digits(Fraction(6, 4), 12)
     '3/2'

@@ -1,4 +1,4 @@
-"""What brackets mean: groups, tuples, intervals, sets, set-builders, absolute values, matrices, moduli."""
+"""Parse brackets: groups, tuples, intervals, sets, set-builders, absolute values, matrices, moduli."""
 
 from evalsuite.grading.read.tokens import Unreadable
 from evalsuite.grading.read.vocabulary import MATRICES, WRAPPERS
@@ -7,13 +7,12 @@ Node = tuple
 
 
 class Brackets:
-    """Needs of its subclasses: tokens and the index, `sequence`, `setexpr`, `additive`, `enclosed`, `nesting`."""
+    """The part of the parser for brackets. The methods that it calls but lacks are in its subclasses."""
 
     def bracket(self, opening: str) -> Node:
         if opening == "{":
             self.index -= 1
-            node = self.group()
-            return self.chosen(node) if self.peek(-1) == ("op", "}") else node
+            return self.group()
         if opening == "{{":
             return self.braces()
         if opening == "]":
@@ -21,7 +20,7 @@ class Brackets:
         return self.round_or_square(opening)
 
     def round_or_square(self, opening: str) -> Node:
-        """`(...)` and `[...]`, also mixed: a group, a tuple, a list, or a half-open interval."""
+        """`(...)`, `[...]`, or a mixture: a group, a tuple, a list, or a half-open interval."""
         empty = self.peek()
         if empty in (("op", ")"), ("op", "]")):
             self.next()
@@ -31,7 +30,7 @@ class Brackets:
             closing = self.next()[1] if self.peek() else ""
         if closing not in (")", "]", "["):
             raise Unreadable("a bracket never closes")
-        closing = ")" if closing == "[" else closing  # [a, b[ is open at b
+        closing = ")" if closing == "[" else closing  # in [a, b[, the interval is open at b
         listed = inner[0] == "seq" and inner[1] == "bare" and inner[3] == ","
         if (opening, closing) in (("(", ")"), ("[", "]")):
             return ("seq", "paren" if opening == "(" else "brack", inner[2], ",") if listed else inner
@@ -40,7 +39,7 @@ class Brackets:
         raise Unreadable("unmatched brackets")
 
     def reversed_interval(self) -> Node:
-        """`]a, b[` as some countries write open intervals."""
+        """The open interval `]a, b[`, as it is written in some countries."""
         with self.deeper(), self.nesting():
             inner = self.sequence(frozenset(("[", "]")))
             closing = self.next()[1] if self.peek() else ""
@@ -48,12 +47,8 @@ class Brackets:
             return ("ival", *inner[2], False, closing == "]")
         raise Unreadable("unmatched brackets")
 
-    def chosen(self, node: Node) -> Node:
-        r"""`{n \choose k}` was read as a group that stops at `choose`."""
-        return node
-
     def braces(self) -> Node:
-        r"""`\{...\}`: a set of things listed, or of those for which something holds."""
+        r"""A set `\{...\}`, given by its members or by a condition."""
         if self.peek() == ("op", "}}"):
             self.next()
             return ("set", "empty")
@@ -84,7 +79,7 @@ class Brackets:
         return ("build", head, condition)
 
     def absolute(self, opening: str) -> Node:
-        r"""`|x|`; with \left| the matching \right| is known, otherwise the next bar at this level closes."""
+        r"""An absolute value. \left| is closed by the matching \right|, a bare bar by the next bar at its level."""
         if opening == "|(":
             return ("fn", "abs", (self.enclosed("|)"),))
         with self.deeper():
@@ -97,6 +92,7 @@ class Brackets:
         return ("fn", "abs", (inner,))
 
     def environment(self, name: str) -> Node:
+        """A matrix, a determinant, the cases of a definition, or displayed lines."""
         name = name.rstrip("*")
         if name not in MATRICES and name != "cases" and name not in WRAPPERS:
             raise Unreadable(f"environment {name}")
@@ -115,7 +111,7 @@ class Brackets:
         return ("mat", tuple(rows)) if name not in ("vmatrix", "Vmatrix") else ("fn", "det", (("mat", tuple(rows)),))
 
     def unaligned(self, name: str) -> None:
-        """Drop the alignment marks of displayed lines, and line breaks before a sign that goes on."""
+        """Drop the alignment marks of displayed lines, and the line breaks before a sign that continues a line."""
         end = next((n for n in range(self.index, len(self.tokens)) if self.tokens[n][0] == "endenv"), len(self.tokens))
         inside = [token for token in self.tokens[self.index : end] if token != ("op", "&")]
         kept = [
@@ -152,13 +148,13 @@ class Brackets:
         return row[0] if len(row) == 1 else ("seq", "paren", row, ",")
 
     def column_format(self) -> None:
-        """Skip `{ccc}` or `{c|c}` after \\begin{array}."""
+        """Skip the column format, such as `{c|c}`, after \\begin{array}."""
         if self.peek() == ("op", "{"):
             while self.peek() is not None and self.next()[1] != "}":
                 pass
 
     def modulus(self) -> Node | None:
-        r"""`\pmod{5}`, `\bmod 5`, `(mod 5)`, `mod 5`."""
+        r"""The modulus in `\pmod{5}`, `\bmod 5`, `(mod 5)` or `mod 5`; None if there is none."""
         token = self.peek()
         if token in (("cmd", "pmod"), ("cmd", "bmod"), ("cmd", "mod")):
             self.next()
@@ -175,7 +171,7 @@ class Brackets:
 
 
 def _steps(lines: list[Node]) -> Node:
-    """Displayed lines: definitions of different things are a list, steps of one calculation its last line."""
+    """The meaning of displayed lines: a list if they define different names, else the last line of a calculation."""
     heads = [line[1][0] for line in lines if line[0] == "rel"]
     if not lines:
         raise Unreadable("an empty display")

@@ -1,4 +1,4 @@
-"""Elementary functions on exact and floating values, each refusing arguments that would take for ever."""
+"""Elementary functions of exact and floating values. Each refuses arguments that would take too long to compute."""
 
 import functools
 import math
@@ -18,12 +18,15 @@ from evalsuite.grading.read.arithmetic import (
 )
 
 _LARGEST_FACTORIAL = 3000
-_LARGEST_ROUNDED = mp.mpf(10) ** 60  # beyond it a floating number shows no digit after the point
-_LARGEST_ARGUMENT = 1e12  # of trigonometric and gamma functions: beyond it no answer is meant
+_LARGEST_ROUNDED = mp.mpf(10) ** 60  # a larger floating number has no digits after the point
+_LARGEST_ARGUMENT = 1e12  # of trigonometric functions; no real answer has a larger one
 
 
 def apply(name: str, arguments: list[Value], node: tuple) -> Value:
-    """The value of a function; what is not known here is opaque. Raises Undecidable outside its domain."""
+    """The value of a function; an unknown function has a hash of `node` as value.
+
+    Raises Undecidable outside the domain of the function.
+    """
     if name == "root" and len(arguments) == 2:
         return power(arguments[0], 1 / arguments[1]) if arguments[0] != 0 else Fraction(0)
     if name in _EXACT:
@@ -76,7 +79,7 @@ def _binomial(above: Value, below: Value) -> Value:
 
 
 def _rounded(function: Callable, number: Value) -> Value:
-    """Floor or ceiling; a floating value within noise of a whole number is that number."""
+    """The floor or ceiling of a number. A floating value that differs from a whole number only by noise is whole."""
     if isinstance(number, Fraction):
         return Fraction(getattr(math, function.__name__)(number))
     if not is_real(number):

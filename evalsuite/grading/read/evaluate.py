@@ -1,9 +1,9 @@
-"""The value of a tree at a point: an exact fraction where there is one, else 60 digits.
+"""Compute the value of a tree at a point: an exact fraction if possible, else a number with 60 digits.
 
-Letters take values from a hash of their name, so two expressions that agree at every point are equal for all that
-chance allows. What cannot be computed (towers of exponents, unknown functions, integrals) takes a value from a hash
-of its structure: it equals what is written the same way, and nothing else. There is no smallest difference: zero is
-told from tiny by computing again with more digits.
+Each letter has a value that is a hash of its name, so two expressions that agree at every point are equal except by an
+unlikely coincidence. An expression that cannot be computed (a tower of exponents, an unknown function, an integral)
+has a value that is a hash of its structure, so it equals only what is written in the same way. No difference counts as
+too small: a tiny value is computed again with more digits to tell it from zero.
 """
 
 import functools
@@ -30,14 +30,14 @@ from evalsuite.grading.read.elementary import apply
 Node = tuple
 
 POINTS = 5
-INNER_POINTS = (5, 6, 7, 8)  # all letters in (0, 1), for what is real nowhere else
+INNER_POINTS = (5, 6, 7, 8)  # all letters in (0, 1), for expressions that are real only there
 _RANGES = ((Fraction(1, 10), 1), (1, 3), (-3, Fraction(-1, 5)), (Fraction(1, 5), 3), (3, 11), (0, 1))
-_MOST_TERMS = 300  # of a sum that is added up
+_MOST_TERMS = 300  # the largest number of terms in a sum that is computed
 _INTEGERS = frozenset("nmkNMKjl")
 
 
 def value(node: Node, point: int = 0) -> Value:
-    """The value of `node` with its letters at `point` (0 to POINTS - 1). Raises Undecidable at a pole.
+    """The value of `node` with its letters at `point`. Raises Undecidable if there is none, as at a pole.
 
     >>> value(("mul", (("num", Fraction(1), None), ("inv", ("num", Fraction(3), None)))))
     Fraction(1, 3)
@@ -49,7 +49,7 @@ def value(node: Node, point: int = 0) -> Value:
 
 
 def letters(node: Node) -> frozenset[str]:
-    """Names of all letters in a tree.
+    """The names of all letters in a tree.
 
     >>> sorted(letters(("add", (("sym", "x"), ("pow", ("sym", "y"), ("con", "e"))))))
     ['x', 'y']
@@ -60,7 +60,7 @@ def letters(node: Node) -> frozenset[str]:
 
 
 def mentions(node: Node, part: Node) -> bool:
-    """Whether a tree holds another."""
+    """Whether a tree contains another one."""
     return node == part or any(mentions(one, part) for one in node if isinstance(one, tuple))
 
 
@@ -74,7 +74,7 @@ def substituted(node: Node, part: Node, replacement: Node) -> Node:
 
 
 def _settled(node: Node, point: int, rough: Value) -> Value:
-    """A tiny value again with more digits: noise shrinks and is zero, a real value stays."""
+    """A tiny value, computed again with more digits: rounding noise shrinks and becomes zero, a real value stays."""
     if rough == 0:
         return Fraction(0)
     mp.prec = MORE_BITS
@@ -88,7 +88,7 @@ def _settled(node: Node, point: int, rough: Value) -> Value:
 
 
 def _tidy(result: Value) -> Value:
-    """Complex values whose imaginary part is noise are real; infinities and NaN are no values."""
+    """The value without a real or imaginary part that is only noise. Raises Undecidable for infinity and NaN."""
     if isinstance(result, Fraction):
         return result
     if not mp.isfinite(result):
@@ -119,7 +119,10 @@ def _value(node: Node, point: int) -> Value:
 
 @functools.lru_cache(maxsize=4096)
 def _letter(name: str, point: int) -> Fraction:
-    """Point 0: all in (0, 1). 1: in (1, 3). 2: all negative. 3: mixed signs. 4: in (3, 11). Counting letters: whole."""
+    """The value of a letter: in (0, 1) at point 0, in (1, 3) at 1, negative at 2, of either sign at 3, in (3, 11) at 4.
+
+    Letters that usually count something, such as n, have whole numbers as values.
+    """
     raw = int.from_bytes(hashlib.sha256(f"{point}:{name}".encode("utf-8", "surrogatepass")).digest()[:6], "big")
     share = Fraction(raw % 9973 + 1, 9991)
     if name in _INTEGERS or name[:2] in ("n_", "k_", "m_"):
@@ -166,7 +169,7 @@ def _base(node: Node, _: int) -> Value:
 def _constant(node: Node, _: int) -> Value:
     if node[1] == "pi":
         return +mp.pi
-    if node[1] in ("e", "logbase"):  # of a logarithm without a base: natural; scalars tries ten as well
+    if node[1] in ("e", "logbase"):  # a logarithm without a base is natural; compare.scalars tries base 10 as well
         return +mp.e
     if node[1] == "i":
         return mp.mpc(0, 1)
@@ -182,7 +185,7 @@ def _ratio(node: Node, point: int) -> Value:
 
 
 def _big(node: Node, point: int) -> Value:
-    """A finite sum or product over whole numbers; anything else is compared as written."""
+    """The value of a finite sum or product over whole numbers; anything else equals only what is written alike."""
     limits = {part[1]: part[2][0] for part in node[2][:-1]}
     start, body = limits.get("_"), node[2][-1]
     if node[1] not in ("sum", "prod") or "^" not in limits or not start or start[0] != "rel" or start[2] != ("=",):

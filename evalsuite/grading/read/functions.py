@@ -1,14 +1,16 @@
-"""Functions and what they apply to, roots, big operators, and the units after a number."""
+"""Functions, roots, big operators, powers, subscripts and the units after a number."""
 
+from evalsuite.grading.read.nodes import with_mark
 from evalsuite.grading.read.tokens import Unreadable
 from evalsuite.grading.read.units import is_unit, is_unit_word
 from evalsuite.grading.read.vocabulary import BIG, FUNCTIONS, SAME_FUNCTION
 
 Node = tuple
+_BASES = {word: str(n) for n, word in enumerate("two three four five six seven eight nine ten".split(), 2)}
 
 
 class Functions:
-    """Needs of its subclasses: tokens and the index, `factor`, `argument`, `enclosed`, `additive`, `starts_factor`."""
+    """The part of the parser for functions and scripts. The methods that it calls but lacks are in its subclasses."""
 
     def root(self) -> Node:
         degree = self.number_node(2)
@@ -18,7 +20,7 @@ class Functions:
         return ("fn", "root", (self.argument(), degree))
 
     def big(self, name: str) -> Node:
-        """A sum, product, integral or limit, with its limits; it is compared part by part, not evaluated."""
+        """A sum, product, integral or limit with its bounds and its body."""
         parts = []
         while self.peek() in (("op", "_"), ("op", "^")):
             mark = self.next()[1]
@@ -30,7 +32,7 @@ class Functions:
         return ("big", name, (*sorted(parts, key=lambda part: part[1]), self.additive()))
 
     def function(self, name: str) -> Node:
-        """A function with its exponent, base and arguments, bracketed or not."""
+        """A function with its exponent, its base, and its arguments with or without brackets."""
         exponent = base = None
         while self.peek() in (("op", "^"), ("op", "_")):
             if self.next()[1] == "^":
@@ -63,7 +65,7 @@ class Functions:
         return (self.unbracketed(),)
 
     def unbracketed(self) -> Node:
-        r"""The argument of `\sin 2x`: what stands side by side, up to a sign, a bracket or another function."""
+        r"""The argument of `\sin 2x`: adjacent factors up to a sign, a bracket or another function."""
         if self.peek() == ("op", "-"):
             self.next()
             with self.deeper():
@@ -88,7 +90,7 @@ class Functions:
         return factors[0] if len(factors) == 1 else ("mul", tuple(factors))
 
     def unit(self) -> str:
-        """The unit that starts here, as factors joined by `*`, those below a slash or after `per` with exponent -1."""
+        """The unit that starts here: factors joined by `*`, with exponent -1 after a slash or `per`."""
         parts, sign, below = [], 1, False
         while (token := self.peek()) is not None:
             if token in (("op", "/"), ("text", "per"), ("word", "per")) and (self.peek(1) or ("",))[0] in (
@@ -127,3 +129,52 @@ class Functions:
     def skip_bracket(self) -> None:
         while self.peek() is not None and self.next()[1] != ")":
             pass
+
+    def power(self, base: Node) -> Node:
+        """What a circumflex makes of the node before it: a power, degrees, primes, or a name such as `x^*`."""
+        self.next()
+        token = self.peek()
+        if token == ("cmd", "circ") or (
+            token == ("op", "{") and self.peek(1) == ("cmd", "circ") and self.peek(2) == ("op", "}")
+        ):
+            self.index += 1 if token[0] == "cmd" else 3
+            return with_mark("deg", base)
+        if token == ("op", "'") or (token == ("op", "{") and self.peek(1) == ("op", "'")):
+            return base if token[0] == "op" and token[1] == "'" else self.primes(base)
+        if base == ("con", "e") or base[0] != "sym" or token not in (("op", "*"), ("op", "+"), ("op", "-")):
+            return ("pow", base, self.argument(signed=True))
+        if self.peek(1) is not None and self.starts_factor(self.peek(1)) and token[1] == "-":
+            return ("pow", base, self.argument(signed=True))
+        return ("sym", base[1] + "^" + self.next()[1])
+
+    def primes(self, base: Node) -> Node:
+        self.next()
+        count = 0
+        while self.peek() == ("op", "'"):
+            self.next()
+            count += 1
+        self.expect("}")
+        return ("sym", base[1] + "'" * count) if base[0] in ("sym", "con") else ("call", "prime", (base,))
+
+    def subscript(self, base: Node) -> Node:
+        """What a subscript makes of the node before it: a numeral in a base, or a longer name."""
+        self.next()
+        start = self.index
+        if self.peek() == ("op", "{"):
+            depth = 0
+            while True:
+                value = self.next()[1]
+                depth += (value == "{") - (value == "}")
+                if depth == 0:
+                    break
+            inside = self.tokens[start + 1 : self.index - 1]
+        else:
+            inside = [self.next()]
+        name = "".join(value for _, value in inside)
+        name = _BASES.get(name, name)
+        if base[0] == "num" and name.isdigit() and len(name) < 4:
+            return ("base", str(base[1].numerator), int(name)) if base[2] is None else base
+        if base[0] == "num":
+            raise Unreadable("a subscript on a number")
+        named = ("sym", f"{base[1] if base[0] in ('sym', 'con', 'text') else base}_{name}")
+        return self.application(named) or named

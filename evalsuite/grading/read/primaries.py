@@ -1,4 +1,4 @@
-"""The smallest parts of an answer: literals, letters and words, commands, functions, units."""
+"""Parse primary expressions, the smallest parts of an answer: numbers, letters, words and commands."""
 
 import re
 from fractions import Fraction
@@ -19,7 +19,7 @@ from evalsuite.grading.read.vocabulary import (
 )
 
 Node = tuple
-MAX_EXPONENT_DIGITS = 4  # of a literal such as 1e4000; larger ones answer nothing
+MAX_EXPONENT_DIGITS = 4  # of a number such as 1e4000
 CONSTANTS = {
     "pi": "pi",
     "e": "e",
@@ -36,7 +36,7 @@ _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
 def literal(written: str) -> Node:
-    """The node of a number as written.
+    """The node of a number. The last entry is the number of decimals: negative for 3e2, None for a whole number.
 
     >>> literal("1,234.50"), literal("3e2")
     (('num', Fraction(2469, 2), 2), ('num', Fraction(300, 1), -2))
@@ -50,9 +50,10 @@ def literal(written: str) -> Node:
 
 
 class Primaries:
-    """Needs of its subclasses: tokens and the index, `sequence`, `argument`, `enclosed`, `factor`."""
+    """The part of the parser for primary expressions. The methods that it calls but lacks are in its subclasses."""
 
     def number(self, written: str) -> Node:
+        """A number with what belongs to it: a fraction, repeating digits, or the ending of an ordinal."""
         if "," in written and self.lists:
             first, _, rest = written.partition(",")
             self.tokens[self.index : self.index] = [("op", ","), ("num", rest)]
@@ -60,7 +61,7 @@ class Primaries:
         node = literal(written)
         following = self.peek()
         if following == ("cmd", "ldots") and written[-1].isdigit() and "." in written:
-            return self.going_on(written, node)
+            return self.with_dots(written, node)
         if following is None or node[2] is not None:
             return self.repeating(written, node) if following == ("cmd", "overline") and "." in written else node
         if following == ("cmd", "overline") and written.endswith("."):
@@ -70,7 +71,7 @@ class Primaries:
         return self.mixed(node, following)
 
     def mixed(self, whole: Node, following: tuple[str, str]) -> Node:
-        r"""`2\frac{3}{8}` and `2 3/8` are sums where the fraction is a proper one of whole numbers."""
+        r"""The mixed number `2\frac{3}{8}` or `2 3/8`, if its fraction is a proper one; else the whole number alone."""
         start = self.index
         if following == ("cmd", "frac"):
             self.next()
@@ -86,8 +87,8 @@ class Primaries:
         self.index = start
         return whole
 
-    def going_on(self, written: str, node: Node) -> Node:
-        """`0.1666...`: its last digits repeat for ever where they did so already; else it is a decimal cut off."""
+    def with_dots(self, written: str, node: Node) -> Node:
+        """`0.1666...`: a repeating decimal if its last digits already repeat, else the decimal without the dots."""
         self.next()
         digits = written.partition(".")[2]
         match = _REPEATS.search(digits[-_MOST_SHOWN:])
@@ -97,19 +98,19 @@ class Primaries:
         return ("num", node[1] + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(digits)), None)
 
     def repeating(self, written: str, node: Node) -> Node:
-        r"""`0.8\overline{4}`: the digits under the bar go on for ever."""
+        r"""`0.8\overline{4}`, in which the digits under the bar repeat."""
         self.next()
         digits = self.argument()
         count = self.index - 2
         if digits[0] != "num" or digits[2] is not None:
-            raise Unreadable("a bar over something that is no digits")
+            raise Unreadable("a bar over something other than digits")
         shown = self.tokens[count][1] if self.tokens[count][0] == "num" else str(digits[1])
         places = len(written.partition(".")[2])
         tail = Fraction(int(shown), (10 ** len(shown) - 1) * 10**places)
         return ("num", node[1] + tail, None)
 
     def word(self, kind: str, value: str) -> Node:
-        """A function, a constant, a letter, a product of letters, or words."""
+        """A function, a constant, a letter, the first letter of a product, or a phrase."""
         if value in ("min", "max") and (self.peek() or ("", ""))[1] in ("", "=", ":"):
             return ("text", value)
         if value in FUNCTIONS:
@@ -134,7 +135,7 @@ class Primaries:
         return chosen or self.application(("sym", name)) or ("sym", name)
 
     def phrase(self, first: str) -> Node:
-        """Words up to the next connective, mark or mathematics."""
+        """The words up to the next connective, mark or mathematics; some phrases mean a set or infinity."""
         words = [first]
         while (
             (token := self.peek()) is not None
@@ -153,7 +154,7 @@ class Primaries:
         return ("set", known) if known else ("text", phrase)
 
     def application(self, named: Node) -> Node | None:
-        """`f(x)` for letters that are applied, and any letter before a number in brackets: `T(10)`."""
+        """A letter applied to an argument, or None: `f(x)` for names of functions, `T(10)` and `P(A)` for others."""
         name = named[1]
         if self.peek() != ("op", "("):
             return None
@@ -168,7 +169,7 @@ class Primaries:
         return ("call", name, arguments)
 
     def chosen_number(self) -> Node | None:
-        """`C(10, 3)` of two whole numbers or letters."""
+        """The binomial coefficient `C(10, 3)`, or None if the brackets do not hold two numbers or letters."""
         inside = self.tokens[self.index : self.index + 5]
         if [value for _, value in inside[::2]] != ["(", ",", ")"] or any(
             kind not in ("num", "word") for kind, _ in inside[1::2]
@@ -200,7 +201,7 @@ class Primaries:
         return self.symbol(name)
 
     def symbol(self, name: str) -> Node:
-        """Commands that stand for a letter, a set, a mark over a letter, or nothing."""
+        """A command for a letter, a set, or an accent, or one that only changes how its argument looks."""
         if name in ("mathbb", "Bbb"):
             inner = self.argument()
             if inner[0] == "sym" and inner[1] in NUMBER_SETS:

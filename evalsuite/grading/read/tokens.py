@@ -1,12 +1,13 @@
-r"""Answers as tokens: LaTeX, plain mathematics and words alike, with what only spaces or sizes thrown away.
+r"""Split answers in LaTeX, plain mathematics or words into tokens; commands that only set spaces or sizes are dropped.
 
-A token is (kind, text): "num" (a literal as written), "word" (letters as they stand), "text" (letters from \text and
-the like, never a product of variables), "cmd" (a command without its backslash), "env" / "endenv", or "op".
+A token is (kind, text). The kinds are "num" (a number as written), "word" (bare letters), "text" (letters from \text
+and similar commands, which are never a product of variables), "cmd" (a command without its backslash), "env" and
+"endenv" (the beginning and end of an environment), and "op" (everything else).
 """
 
 import re
 
-from evalsuite.grading.read.boxes import group_end
+from evalsuite.grading.read.delimiters import group_end
 from evalsuite.grading.read.units import is_unit_letter
 
 Token = tuple[str, str]
@@ -14,10 +15,10 @@ MAX_TOKENS = 3000
 
 
 class Unreadable(ValueError):
-    """Not an answer this grammar can read; it is compared as text."""
+    """The grammar does not fit an answer, so the answer can only be compared as text."""
 
 
-_TOKEN = re.compile(
+_TOKEN = re.compile(  # the comments give the numbers of the groups
     r"\\(begin|end)\s*\{([A-Za-z]+\*?)\}"  # 1, 2
     r"|\\([A-Za-z]+)\*?"  # 3
     r"|\\(.)"  # 4
@@ -31,11 +32,11 @@ _TOKEN = re.compile(
 _SKIPPED = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm middle displaystyle "
     "textstyle scriptstyle"
-    " limits nolimits quad qquad thinspace enspace hfill hspace vspace nonumber notag displaylines mathop "
+    " limits nolimits quad qquad thinspace enspace hfill nonumber notag mathop "
     "mathrel mathbin mathord null"
-    " boldmath hphantom vphantom phantom noindent newline par strut allowbreak nobreak rm it bf cal normalsize "
+    " boldmath noindent newline par strut allowbreak nobreak rm it bf cal normalsize "
     "small large Large"
-    " centering protect relax dstyle mathstrut label tag em medspace thickspace negthinspace pounds euro yen "
+    " centering protect relax mathstrut em medspace thickspace negthinspace pounds euro yen "
     "ensuremath blacksquare qed qedsymbol checkmark".split()
 )
 _SKIPPED_SYMBOLS = frozenset(",;:!> ~/$\n\t")
@@ -52,16 +53,16 @@ _RENAMED = {
     "leqslant": "le", "geq": "ge", "geqslant": "ge",
     "leqq": "le", "geqq": "ge", "neq": "ne", "lt": "<", "gt": ">", "times": "*", "cdot": "*", "ast": "*",
     "div": "/", "lvert": "|", "rvert": "|",
-    "vert": "|", "mid": "mid", "lbrace": "{{", "rbrace": "}}", "lbrack": "[", "rbrack": "]", "lparen": "(",
+    "vert": "|", "lbrace": "{{", "rbrace": "}}", "lbrack": "[", "rbrack": "]", "lparen": "(",
     "rparen": ")", "dots": "ldots", "cdots": "ldots",
     "dotsc": "ldots", "dotsb": "ldots", "dotsm": "ldots", "dotso": "ldots", "land": "and", "wedge": "and",
     "lor": "or", "vee": "or", "varnothing": "emptyset", "smallsetminus": "setminus",
     "backslash": "setminus", "degree": "circ", "degrees": "circ", "slash": "/", "colon": ":", "infin": "infty",
-    "lnot": "neg", "simeq": "approx", "sim": "sim",
-    "cong": "approx", "doteq": "approx", "varphi": "phi", "vartheta": "theta", "varepsilon": "epsilon", "ge": "ge",
-    "le": "le", "Rightarrow": "to", "rightarrow": "to", "implies": "to",
+    "lnot": "neg", "simeq": "approx", 
+    "cong": "approx", "doteq": "approx", "varphi": "phi", "vartheta": "theta", "varepsilon": "epsilon", 
+    "Rightarrow": "to", "rightarrow": "to", "implies": "to",
     "longrightarrow": "to", "bigcup": "cup", "bigcap": "cap", "prime": "'", "imath": "i", "jmath": "j",
-    "lim": "lim", "Re": "Re", "Im": "Im", "lang": "langle", "rang": "rangle",
+    "lang": "langle", "rang": "rangle",
 }  # fmt: skip
 _OPERATORS = frozenset("< > * / | {{ }} [ ] ( ) : '".split())
 _LONG_OPERATORS = {
@@ -73,7 +74,7 @@ _LONG_OPERATORS = {
 
 
 def tokens(text: str, worded: bool = False, depth: int = 0) -> list[Token]:
-    r"""The tokens of an answer; `worded` reads letters as text. Raises Unreadable for what is too long or too deep.
+    r"""The tokens of an answer; with `worded`, letters are text. Raises Unreadable if it is too long or too deep.
 
     >>> tokens(r"\dfrac{1}{2}\text{ cm}")
     [('cmd', 'frac'), ('op', '{'), ('num', '1'), ('op', '}'), ('op', '{'), ('num', '2'), ('op', '}'), ('text', 'cm')]
@@ -114,7 +115,7 @@ def _simple(match: re.Match, worded: bool, found: list[Token]) -> None:
 
 
 def _number(written: str, match: re.Match, found: list[Token]) -> None:
-    """A number; `7,103` beside another comma without a space is two of them."""
+    """Append a number, or the two numbers in `7,103` if it follows or precedes another comma without a space."""
     text, start, end = match.string, match.start(), match.end()
     if "," in written and (text[start - 1 : start] == "," or re.match(r",\d", text[end : end + 2])):
         for part in written.split(","):
@@ -125,7 +126,7 @@ def _number(written: str, match: re.Match, found: list[Token]) -> None:
 
 
 def _command(name: str, text: str, position: int, worded: bool, depth: int, found: list[Token]) -> int:
-    """Append what the command stands for and return where reading goes on."""
+    """Append the tokens of a command and its argument, and return the position after them."""
     if name in _SPACE_ARGUMENT:
         return _argument(text, position)[1]
     if name in _SKIPPED:
@@ -147,6 +148,7 @@ def _command(name: str, text: str, position: int, worded: bool, depth: int, foun
 
 
 def _wrapped(name: str, content: str, depth: int, found: list[Token]) -> None:
+    """Append the tokens of the argument of a text or font command: text, a unit, a unit vector, or mathematics."""
     inner = content.strip()
     if name in _LETTERS and inner in _UNIT_VECTORS and name in ("mathbf", "boldsymbol", "bm", "pmb"):
         found.append(("cmd", f"unit{inner}"))
@@ -161,12 +163,12 @@ def _wrapped(name: str, content: str, depth: int, found: list[Token]) -> None:
 
 
 def _after_value(found: list[Token]) -> bool:
-    """Whether what came last can carry a unit."""
+    """Whether a unit may follow the last token."""
     return bool(found) and (found[-1][0] in ("num", "text") or found[-1][1] in ("}", ")", "/"))
 
 
 def _argument(text: str, position: int) -> tuple[str | None, int]:
-    """The group or single character after a command, and the index after it; None when there is none."""
+    """The argument of a command, a group or one character, and the position after it; None if there is none."""
     while position < len(text) and text[position].isspace():
         position += 1
     if position >= len(text):

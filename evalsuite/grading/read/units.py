@@ -1,13 +1,12 @@
-"""Units of measure: which words are units, and what they are in a common one.
+"""Units of measure: which words are units, and their sizes, so that they can be converted.
 
-A unit is a string such as "cm^2" or "m*s^-1"; words that are no known unit (apples, yuan) are units without a size.
+A unit is a string such as "cm^2" or "m*s^-1". Words that are not known (apples, yuan) are units without a size.
 """
 
 import re
 from fractions import Fraction
 
-# name -> (dimension, size in the dimension's first unit); None as size: kept apart, never converted
-_SIZES: dict[str, tuple[str, Fraction | None]] = {}
+_SIZES: dict[str, tuple[str, Fraction]] = {}  # name -> (dimension, size in the first unit of the dimension)
 
 
 def _define(dimension: str, table: str) -> None:
@@ -67,7 +66,7 @@ _define("voltage", "V,volt,volts=1000; kV=1000000; mV=1")
 _define("resistance", "ohm,ohms=1000")
 _define("amount", "mol,moles,mole=1; mmol=1/1000")
 _define("current", "A,amp,amps,ampere,amperes=1; mA=1/1000")
-_DERIVED = {  # in metre, gram, second, ampere: the sizes above are, too
+_DERIVED = {  # in metres, grams, seconds and amperes, as are the sizes above
     "volume": {"length": 3},
     "force": {"mass": 1, "length": 1, "time": -2},
     "energy": {"mass": 1, "length": 2, "time": -2},
@@ -80,21 +79,11 @@ _DERIVED = {  # in metre, gram, second, ampere: the sizes above are, too
 }
 _COMPOUND = {"mph": "mile*hour^-1", "kmh": "km*hour^-1", "kph": "km*hour^-1", "kmph": "km*hour^-1", "mps": "m*s^-1"}
 _POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
-_MORE_WORDS = frozenset(
-    "unit units square sq cubic cu mph kmh kph kmph percent yen yuan rupee rupees people students "
-    "person ways way times points"
-    " apples coins marbles books boxes cookies eggs per each candies kph rpm bps inches degrees sq. pieces "
-    "tickets".split()
-)
-_AMBIGUOUS = frozenset(
+_MORE_WORDS = frozenset("unit units square sq cubic cu mph kmh kph kmph percent yen yuan rupee rupees rpm bps".split())
+_AMBIGUOUS = frozenset(  # these may also be letters, functions or words
     "in min t h C A K N J W V L l g s m pt bar deg cal day pm us".split()
-)  # letters, functions, words
-
-_OPPOSITES = tuple(
-    pair.split("/")
-    for pair in "east/west north/south left/right up/down above/below clockwise/counterclockwise profit/loss gain/loss"
-    " increase/decrease wins/losses boys/girls men/women more/fewer before/after hot/cold".split()
 )
+
 MULTIPLIERS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 
 
@@ -108,7 +97,7 @@ def is_unit_word(word: str) -> bool:
 
 
 def is_unit(word: str) -> bool:
-    """Whether a word is the name of some unit, if it is not something else."""
+    """Whether a word may be a unit; it may also be something else."""
     return word in _SIZES
 
 
@@ -117,18 +106,8 @@ def is_unit_letter(word: str) -> bool:
     return len(word) == 1 and word in _SIZES
 
 
-def opposed(one: str, other: str) -> bool:
-    """Whether a word of one unit means the contrary of a word of the other: 3 km east is not 3 km west.
-
-    >>> opposed("km*east", "km*west"), opposed("km*east", "km")
-    (True, False)
-    """
-    ours, theirs = set(one.casefold().split("*")), set(other.casefold().split("*"))
-    return any((a in ours and b in theirs) or (b in ours and a in theirs) for a, b in _OPPOSITES)
-
-
 def size(unit: str) -> tuple[tuple[tuple[str, int], ...], Fraction] | None:
-    """(dimensions with exponents, size in base units); None for words without a size.
+    """(dimensions with their exponents, size in base units); None for a unit without a size.
 
     >>> size("cm^2"), size("mile*hour^-1") == size("mph"), size("apples")
     (((('length', 2),), Fraction(1, 10000)), True, None)
@@ -149,7 +128,8 @@ def size(unit: str) -> tuple[tuple[tuple[str, int], ...], Fraction] | None:
 
 
 def _factors(unit: str) -> list[tuple[str, int]]:
-    """The named factors of a unit with small exponents; an odd exponent makes the unit one without a size."""
+    """(name, exponent) for each factor of a unit. An exponent that is not a small whole number gives a nameless factor,
+    so that the unit has no size."""
     power, found = 1, []
     for part in re.sub(r"\b(mph|kmh|kph|kmph|mps)\b", lambda m: _COMPOUND[m.group()], unit).split("*"):
         if part in _POWERS:

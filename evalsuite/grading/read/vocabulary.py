@@ -1,4 +1,4 @@
-"""The vocabulary of answers: function names, connectives, letters spelt out, phrases with a meaning."""
+"""The vocabulary of answers: names of functions and letters, relations, connectives, phrases that mean a set."""
 
 FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth asin acos atan log ln "
@@ -12,9 +12,7 @@ SAME_FUNCTION = {
     "sup": "max", "inf": "min",
 }  # fmt: skip
 BIG = frozenset("sum prod int iint oint lim limsup liminf coprod".split())
-CALLED = frozenset(
-    "f g h F G H phi psi Phi Psi sigma Gamma mho delta".split()
-)  # a letter that is applied, not multiplied
+CALLED = frozenset("f g h F G H phi psi Phi Psi sigma Gamma delta".split())  # a letter that is applied, not multiplied
 
 GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega"
@@ -42,8 +40,7 @@ WRAPPERS = frozenset(
 )
 
 INFINITE = frozenset(("infinitely many", "infinite", "infinitely many solutions", "infinite solutions"))
-# Phrases that are sets; everything else in words is compared as words
-PHRASES = {
+PHRASES = {  # phrases that mean a set; all others are compared as words
     "all real numbers": "R", "all reals": "R", "any real number": "R", "all real": "R", "the real numbers": "R",
     "real numbers": "R", "the set of all real numbers": "R",
     "the set of real numbers": "R", "every real number": "R", "all real values": "R", "all integers": "Z",
@@ -55,7 +52,7 @@ PHRASES = {
 }  # fmt: skip
 
 
-_SHORT_WORDS = frozenset(
+_SHORT_WORDS = frozenset(  # words, not products of letters
     "the old all any one two six ten odd day yes not are red man men boy sum mod day no is it at by of to on we "
     "an so if per her his for"
     " east west none true even zero both four five nine only sets sum row win won ace box cup hen cow dog cat "

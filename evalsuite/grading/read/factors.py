@@ -1,4 +1,4 @@
-"""What stands inside a product: numbers, letters, functions, brackets, matrices, units."""
+"""Parse the factors of a product: numbers, letters, functions, brackets, matrices, units."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,9 +7,8 @@ from typing import Any
 
 from evalsuite.grading.read.brackets import Brackets
 from evalsuite.grading.read.functions import Functions
-from evalsuite.grading.read.nodes import marked
+from evalsuite.grading.read.nodes import with_mark
 from evalsuite.grading.read.primaries import CONSTANTS, Primaries
-from evalsuite.grading.read.scripts import Scripts
 from evalsuite.grading.read.tokens import Token, Unreadable
 from evalsuite.grading.read.vocabulary import (
     CLOSING_COMMANDS,
@@ -21,14 +20,12 @@ from evalsuite.grading.read.vocabulary import (
 )
 
 Node = tuple[Any, ...]
-__all__ = ["Atoms", "Node", "Unreadable"]
-
-MAX_DEPTH = 100  # a bracket within brackets takes three
+MAX_DEPTH = 100  # each pair of brackets takes three levels
 OPENING, CLOSING = frozenset(("(", "[", "{{", "{", "|(")), frozenset((")", "]", "}}", "}", "|)"))
 
 
-class Atoms(Primaries, Functions, Scripts, Brackets):
-    """The lower half of the parser; `sequence`, `item`, `additive` and `setexpr` come from its subclass."""
+class Factors(Primaries, Functions, Brackets):
+    """The lower half of the parser; `sequence`, `item`, `additive` and `setexpr` are in its subclass."""
 
     def __init__(self, found: list[Token], lists: bool):
         self.tokens, self.index, self.lists = found, 0, lists
@@ -52,7 +49,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
 
     def expect(self, value: str) -> None:
         if self.index >= len(self.tokens) or self.next()[1] != value:
-            raise Unreadable(f"no {value!r} where one must stand")
+            raise Unreadable(f"expected {value!r}")
 
     @contextlib.contextmanager
     def deeper(self) -> Iterator[None]:
@@ -65,7 +62,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
     # ---- products
 
     def factor(self) -> Node:
-        """A primary with its powers, factorials, degrees and percent signs."""
+        """A primary expression with its powers, factorials, degrees and percent signs."""
         with self.deeper():
             node = self.primary()
             self.after_power = False
@@ -85,7 +82,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
                     token and token[1] in ("percent", "pct", "percentage") and token[0] != "cmd"
                 ):
                     self.next()
-                    node = marked("pct", node)
+                    node = with_mark("pct", node)
                 elif token == ("op", "'"):
                     self.next()
                     node = ("sym", f"{node[1]}'") if node[0] in ("sym", "con") else ("call", "prime", (node,))
@@ -94,13 +91,13 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
                     token and token[1] in ("degree", "degrees", "deg") and token[0] != "cmd"
                 ):
                     self.next()
-                    node = marked("deg", node)
+                    node = with_mark("deg", node)
                 else:
                     return node
             raise Unreadable("too many marks on one factor")
 
     def argument(self, signed: bool = False, digit: bool = False) -> Node:
-        """What a command or a circumflex takes: a group, or one factor; `digit` takes one digit of a number."""
+        """The argument of a command or a circumflex: a group, or one factor. With `digit`, it is one digit."""
         token = self.peek()
         if token == ("op", "{"):
             return self.group()
@@ -118,13 +115,13 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
             return node
 
     def group(self) -> Node:
-        """A TeX group: its content, or a set where it holds a list."""
+        """The content of a TeX group; if that is a list, a set."""
         self.expect("{")
         node = self.enclosed("}")
         return ("seq", "brace", *node[2:]) if node[0] == "seq" and node[1] == "bare" and node[3] != "or" else node
 
     def enclosed(self, close: str) -> Node:
-        """The sequence up to a closing bracket, which is consumed."""
+        """The sequence up to the closing bracket, which is consumed."""
         with self.deeper(), self.nesting():
             node = self.sequence(frozenset((close,)))
             self.expect(close)
@@ -141,7 +138,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
         self.bars, self.building, self.lists = saved
 
     def comma_ahead(self) -> bool:
-        """Whether a comma of its own stands in the bracket that was just opened: then `1,234` inside is a number."""
+        """Whether the bracket that was just opened has a comma between items. If so, `1,234` inside it is a number."""
         depth = 0
         for kind, value in self.tokens[self.index : self.index + 400]:
             if kind != "op":
@@ -154,7 +151,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
         return False
 
     def times_letter(self, token: Token) -> bool:
-        """The letter x between two numbers is a times sign."""
+        """Whether a token is the letter x between two numbers, which is a multiplication sign."""
         before, after = self.tokens[self.index - 1], self.peek(1)
         return (
             token in (("word", "x"), ("word", "X")) and before[0] == "num" and after is not None and after[0] == "num"
@@ -166,7 +163,7 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
             return self.index == 0 or self.tokens[self.index - 1][0] != "num" or self.after_power
         if kind in ("word", "text"):
             return (
-                value.lower() not in ("and", "or", "in", "to", "mod", "choose")
+                value.lower() not in ("and", "or", "in", "to", "mod", "modulo", "choose")
                 and value.lower() not in CONDITIONS
                 and value not in SET_WORDS
             )
@@ -181,12 +178,12 @@ class Atoms(Primaries, Functions, Scripts, Brackets):
             )
         if value == "|":
             return not self.bars and not self.building
-        if value == "[":  # also how some countries close an open interval
+        if value == "[":  # in some countries it also closes an open interval
             return not self.nested or not self.closes_here()
         return value in ("(", "{", "{{", "|(")
 
     def closes_here(self) -> bool:
-        """Whether the square bracket ahead ends something: nothing, or only what joins sets, follows it."""
+        """Whether the next square bracket closes an interval: it is the last token, or a connective follows it."""
         following = self.peek(1)
         return (
             following is None

@@ -1,4 +1,4 @@
-"""Sets of real numbers as intervals, from inequalities, set-builders, unions and differences."""
+"""Sets of real numbers as lists of intervals, from inequalities, set-builders, unions and differences."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,7 +7,7 @@ from evalsuite.grading.compare.reduce import expanded, is_name, reduced
 from evalsuite.grading.compare.scalars import same_scalar
 from evalsuite.grading.read.arithmetic import Undecidable, floating, is_real, mp
 from evalsuite.grading.read.evaluate import letters, value
-from evalsuite.grading.read.peeled import peel
+from evalsuite.grading.read.quantities import quantity_of
 
 Node = tuple
 _INFINITY = ("con", "inf")
@@ -15,12 +15,12 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 
 
 class NoRegion(ValueError):
-    """Not a set of real numbers in one letter."""
+    """The tree is not a set of real numbers in one letter."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One interval; its ends as written, and as numbers for their order."""
+    """One interval: its ends as trees (`low`, `high`) and as numbers (`start`, `end`) to sort and compare by."""
 
     low: Node
     high: Node
@@ -34,7 +34,7 @@ Region = tuple[Piece, ...]
 
 
 def region(node: Node, loose: bool = False) -> Region:
-    """The set a tree describes; `loose` reads (a, b) and [a, b] as intervals. Raises NoRegion."""
+    """The set that a tree describes. With `loose`, (a, b) and [a, b] are intervals. Raises NoRegion."""
     node = reduced(node)
     rule = _RULES.get(node[0])
     if rule is None:
@@ -57,7 +57,7 @@ def _same_end(gold: Node, answer: Node, tolerance: float | None) -> bool:
 
 
 def infinite(node: Node) -> int:
-    """1 or -1 for plus or minus infinity, else 0.
+    """1 for infinity, -1 for minus infinity, else 0.
 
     >>> infinite(("neg", ("con", "inf")))
     -1
@@ -68,8 +68,8 @@ def infinite(node: Node) -> int:
 
 
 def piece(low: Node, high: Node, low_closed: bool, high_closed: bool) -> Region:
-    """One interval, or none where it is empty. Raises NoRegion where an end has no place on the line."""
-    low, high = peel(low).core, peel(high).core
+    """One interval, or nothing if it is empty. Raises NoRegion if an end is not a real number."""
+    low, high = quantity_of(low).core, quantity_of(high).core
     start, end = _place(low), _place(high)
     if start > end or (start == end and not (low_closed and high_closed)):
         return ()
@@ -77,7 +77,7 @@ def piece(low: Node, high: Node, low_closed: bool, high_closed: bool) -> Region:
 
 
 def interval(low: Node, high: Node, low_closed: bool, high_closed: bool) -> Region:
-    """An interval as written. Raises NoRegion for (3, 2) and (1, 1): they are points of a plane."""
+    """An interval that is not empty. Raises NoRegion for (3, 2) and (1, 1), which are points in a plane."""
     found = piece(low, high, low_closed, high_closed)
     if not found:
         raise NoRegion("nothing between the ends")
@@ -97,7 +97,7 @@ def _place(node: Node) -> mp.mpf:
 
 
 def joined(pieces: Region) -> Region:
-    """In order, with what overlaps or touches made one."""
+    """The intervals in order, with overlapping and touching ones joined."""
     merged: list[Piece] = []
     for one in sorted(pieces, key=lambda one: (one.start, not one.low_closed)):
         last = merged[-1] if merged else None
@@ -110,7 +110,7 @@ def joined(pieces: Region) -> Region:
 
 
 def common(left: Region, right: Region) -> Region:
-    """What lies in both."""
+    """The intersection of two sets."""
     found: list[Piece] = []
     for one in left:
         for two in right:
@@ -121,7 +121,7 @@ def common(left: Region, right: Region) -> Region:
 
 
 def rest(inside: Region) -> Region:
-    """Everything else on the line."""
+    """The complement of a set."""
     found: list[Piece] = []
     low, closed = ("neg", _INFINITY), False
     for one in inside:
@@ -140,7 +140,7 @@ def _sequence(node: Node, loose: bool) -> Region:
         return interval(*parts, kind == "brack", kind == "brack")
     if kind == "brace":
         return tuple(one for part in parts for choice in expanded(part) for one in _point(choice))
-    conditions = any(_condition(part) for part in parts)  # beside them, `x = 5` is a point
+    conditions = any(_condition(part) for part in parts)  # next to a condition, `x = 5` is a point
     pieces = [_relation(part, loose) if conditions and _names_point(part) else region(part, loose) for part in parts]
     if not conditions:
         return tuple(one for each in pieces for one in each)
@@ -166,7 +166,7 @@ def _point(node: Node) -> Region:
 
 
 def _relation(node: Node, loose: bool) -> Region:
-    """A chain of comparisons around one letter."""
+    """The set given by a chain of comparisons with one letter, such as `1 < x <= 2`."""
     operands, operators = node[1], node[2]
     if operators[-1:] == ("in",):
         return region(operands[-1], loose)
@@ -177,10 +177,10 @@ def _relation(node: Node, loose: bool) -> Region:
         raise NoRegion("not one letter between bounds")
     name = letters(operands[middle[0]])
     if any(name & letters(one) for index, one in enumerate(operands) if index != middle[0]):
-        raise NoRegion("the letter stands on both sides")
+        raise NoRegion("the letter is on both sides")
     found = (Piece(("neg", _INFINITY), _INFINITY, False, False, -mp.inf, mp.inf),)
     for index, operator in enumerate(operators):
-        right = middle[0] == index  # the letter stands left of this sign
+        right = middle[0] == index  # the bound is to the right of the letter
         bound = operands[index + 1] if right else operands[index]
         found = common(found, _half(operator if right else _FLIPPED[operator], bound))
     return found
@@ -201,18 +201,14 @@ def _half(operator: str, bound: Node) -> Region:
 
 
 def _set_operation(node: Node, loose: bool) -> Region:
-    left, right = region(node[2], True), _operand(node[3])
+    left, right = region(node[2], True), region(node[3], True)
     if node[1] == "|":
         return left + right
     return common(left, right) if node[1] == "&" else common(left, rest(right))
 
 
-def _operand(node: Node) -> Region:
-    return region(node, True)
-
-
 def _difference(node: Node, _: bool) -> Region:
-    """`A - B` with sets."""
+    """The difference of sets, `A - B`."""
     first, *others = node[1]
     if not others or any(other[0] != "neg" for other in others):
         raise NoRegion("a sum")

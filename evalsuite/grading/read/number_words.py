@@ -1,4 +1,4 @@
-"""Numbers in words."""
+"""Read numbers in words."""
 
 import re
 from fractions import Fraction
@@ -16,7 +16,7 @@ _POWERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10
 
 
 def number_word(text: str) -> Fraction | None:
-    r"""A whole number or a fraction in words.
+    r"""The whole number or fraction that a text gives in words; None if it does not.
 
     >>> number_word(r"\text{Seven}"), number_word("two hundred and thirty-one thousand"), number_word("seventh")
     (Fraction(7, 1), Fraction(231000, 1), None)

@@ -1,4 +1,4 @@
-"""Times of day and dates, compared as such."""
+"""Compare times of day and dates."""
 
 import re
 
@@ -9,13 +9,12 @@ _TIME = re.compile(
 _MARKUP = re.compile(r"\\(?:text(?:bf|rm)?|mathrm|mbox)\s*|\\[,;:! ]|\\(?:quad|colon)\b|[{}$~]|\\[()\[\]]")
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH_NAME = re.compile(r"\b(" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS) + r")\b\.?", re.IGNORECASE)
-_WEEKDAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", re.IGNORECASE)
 
 Time = tuple[int, int, int, str]
 
 
 def time_of_day(text: str) -> Time | None:
-    r"""(hour, minute, second, "a", "p" or "") of a text that is a time of day and nothing else.
+    r"""(hour, minute, second, "a" or "p" or "") if a text is a time of day and nothing else; else None.
 
     >>> time_of_day(r"4\!:\!30\text{ p.m.}"), time_of_day("16:30"), time_of_day("4:3")
     ((4, 30, 0, 'p'), (16, 30, 0, ''), None)
@@ -30,7 +29,7 @@ def time_of_day(text: str) -> Time | None:
 
 
 def same_time(gold: Time, answer: Time) -> bool:
-    """The same moment of a day; a missing a.m. or p.m. is not held against either."""
+    """Whether two times are the same moment of the day. One of them may lack its a.m. or p.m."""
     if gold[1:3] != answer[1:3]:
         return False
     if gold[3] and answer[3]:
@@ -42,17 +41,17 @@ def same_time(gold: Time, answer: Time) -> bool:
 
 
 def must_be_time(gold: Time, text: str) -> bool:
-    """Whether a text such as 7:05 can only be a time: no ratio is written with a leading zero or with a.m."""
+    """Whether a text can only be a time and not a ratio, because it has a.m. or p.m., or a leading zero as in 7:05."""
     return bool(gold[3]) or re.search(r":\s*0\d", text) is not None
 
 
 def date(text: str) -> tuple[int, int, int] | None:
-    """(month, day, year) with 0 for what is not said; None where no month is named.
+    """(month, day, year) if a text is a date with the name of a month, with 0 for a missing day or year; else None.
 
     >>> date("5th of May, 1999"), date("May 5"), date("Maybe 5")
     ((5, 5, 1999), (5, 5, 0), None)
     """
-    bare = _WEEKDAY.sub(" ", _MARKUP.sub(" ", text))
+    bare = _MARKUP.sub(" ", text)
     month = _MONTH_NAME.search(bare)
     if month is None or len(bare) > 60:
         return None
