@@ -23,13 +23,13 @@ LONGEST = ("sweep", "launch", "pipeline", "progress", "plan")  # folders whose t
 
 
 def group_of(file: str) -> str:
-    """The tests that one process runs one after the other: all on a Slurm cluster, all on a real engine, else a file."""
+    """The tests that one process runs one after another: all on a Slurm cluster, all on real engines, else one file."""
     marks = set(re.findall(r"mark\.(engine|slurm)\b", (ROOT / file).read_text(encoding="utf-8")))
     return "slurm" if "slurm" in marks else "engine" if marks else file
 
 
 class TwoGroupsAtATime(LoadScopeScheduling):
-    """xdist's order of work: one process begins with the real engines, one with Slurm, and both go on with the files."""
+    """xdist's order of work: one process begins with the real engines, one with Slurm; both go on with the files."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid.split("::")[0])
