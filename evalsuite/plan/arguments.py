@@ -196,7 +196,7 @@ def _add_server(group: Any) -> None:
 
 def _add_run(group: Any) -> None:
     add = group.add_argument
-    add("--overwrite", action="store_true", help="run everything again; the old folders are renamed, not deleted")
+    add("--overwrite", action="store_true", help="run everything again; the old folders are moved aside, not deleted")
     add("--regrade", action="store_true", help="grade finished experiments again, without an engine")
     add("--rescore_at", type=positive, metavar="N",
         help="score finished experiments as if generation had stopped at N tokens, without an engine")  # fmt: skip

@@ -117,7 +117,7 @@ def _rows(status: Status, room: int) -> tuple[list[Row], str]:
         "more with finished seeds": len(groups) - len(shown_groups),
         "more running": len(running) - len(shown),
         "waiting": sum(state == "waiting" for state in states.values()),
-        "in other runs": sum(state == "elsewhere" for state in states.values()),
+        "elsewhere": sum(state == "elsewhere" for state in states.values()),
     }
     rest = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return [*shown_groups, *shown], rest and f"and {rest}"
@@ -126,7 +126,7 @@ def _rows(status: Status, room: int) -> tuple[list[Row], str]:
 def _row(part: Part, state: str) -> Row:
     style = {"failed": "red", "grading": "cyan", "waiting": "dim", "elsewhere": "dim"}.get(state, "")
     count = f"{part.answered}/{part.asked}" if part.asked else ""
-    last = {"generating": "", "elsewhere": "other run"}.get(state, state)
+    last = "" if state == "generating" else state
     if state == "finished":
         last = f"{100 * next(iter(part.scores.values())):.1f}" if part.scores else "finished"
     return Row(part.label, state == "finished" or part.answered / max(1, part.asked), count, last, style)

@@ -60,7 +60,7 @@ def test_a_few_experiments_have_a_row_each_with_their_state() -> None:
     made.parts["a 0"].before = True
     made.requests = {}
     ends = [line.split()[-1] for line in plain(made)[-5:]]
-    assert ends == ["40.0", "grading", "failed", "run", "waiting"]  # "other run"
+    assert ends == ["40.0", "grading", "failed", "elsewhere", "waiting"]
 
 
 def test_failures_are_counted_in_red() -> None:

@@ -1,4 +1,4 @@
-"""Adapters of a test's own making, in PEFT's format, without PEFT."""
+"""Make adapters in PEFT's format, without PEFT."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ MODULE = "base_model.model.model.layers.0.self_attn.q_proj"
 def make_adapter(
     folder: Path, rank: int = 12, size: int = 8, scale: float = 1.0, module: str = MODULE, seed: int = 0, **config: Any
 ) -> Path:
-    """An adapter of one square module; `scale` says how far it moves the model."""
+    """An adapter for one square module. `scale` is how much it changes the model."""
     folder.mkdir(parents=True, exist_ok=True)
     target = module.rpartition(".")[2]
     values = {"peft_type": "LORA", "r": rank, "lora_alpha": 2 * rank, "target_modules": [target]} | config

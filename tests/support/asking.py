@@ -1,4 +1,4 @@
-"""A generation run to its end in a test, against the fake engine or server, and what came of it."""
+"""Run a generation to its end, with the fake engine or the fake server, and record what it did."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ CHAT = replace(CONFIGURATION, endpoint="chat")
 
 
 def items(count: int, configuration: Configuration = CONFIGURATION) -> list[Item]:
-    """Requests for `count` sums; problem 3's prompt says so."""
+    """Requests for `count` sums. The prompt of problem 3 begins with "problem 3:", and so on."""
     made = []
     for number in range(count):
         text = f"problem {number}: {number} + 1"
@@ -49,7 +49,7 @@ def ask(
     during: Callable[[Outcome], Awaitable[None]] | None = None,
     **limits: Any,
 ) -> Outcome:
-    """Run a generation to its end, against `server` or `endpoint`; `during(outcome)` runs beside it."""
+    """Run a generation to its end, with `server` or `endpoint`. `during(outcome)` runs at the same time."""
     outcome = Outcome()
 
     def finish(item: Item, completion: Any) -> None:

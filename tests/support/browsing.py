@@ -1,4 +1,4 @@
-"""Headless Chromium for the tests of pages, and a page in it that notes whatever it says, asks for or pops up."""
+"""Headless Chromium for tests of pages, with pages that record their console output, requests and dialogs."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def chromium() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def quiet(browser: Any) -> Iterator[Callable[..., Any]]:
-    """A function that opens a file in a page of its own; in the end none has said, asked for or popped up anything."""
+    """A function that opens a file in a new page. At the end, no page may have logged, requested or shown anything."""
     noise, contexts = [], []
 
     def visit(path: Path, fragment: str = "", scheme="light", width=1280, height=900, **options):

@@ -20,7 +20,7 @@ _shared = forkserver.ForkServer()
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended: exit code and what it printed; `err` without the warnings, which stand by themselves."""
+    """The exit code of a call and what it printed; `err` does not include the warnings."""
 
     code: int
     out: str
@@ -30,16 +30,16 @@ class Outcome:
 
 @contextlib.contextmanager
 def shared_forkserver() -> Iterator[None]:
-    """Workers that start within come from one forkserver, whatever module asks: loading lighteval takes 10 s of a core.
+    """In the block, all workers come from one forkserver for all test modules, because loading lighteval takes 10 s.
 
-    It is not multiprocessing's own, from which converting starts processes without lighteval.
+    It is not multiprocessing's own, which the conversion to CSV uses to start processes without lighteval.
     """
     with patch.multiple(forkserver, _forkserver=_shared, **{name: getattr(_shared, name) for name in PARTS}):
         yield
 
 
 def start_forkserver() -> None:
-    """Start the shared forkserver now, if it does not run."""
+    """Start the shared forkserver if it is not running."""
     from evalsuite.pipeline.pool import Workers
 
     with shared_forkserver():
@@ -50,20 +50,20 @@ def start_forkserver() -> None:
 
 @contextlib.contextmanager
 def another_forkserver() -> Iterator[None]:
-    """Calls within share another forkserver. A worker has the environment that its forkserver was started with."""
+    """In the block, use another forkserver: workers have the environment with which their forkserver was started."""
     global _shared
     before, _shared = _shared, forkserver.ForkServer()
     try:
         yield
     finally:
         if _shared._forkserver_pid is not None:
-            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # _stop would wait for a worker that is left
+            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # _stop alone would wait for remaining workers
         _shared._stop()
         _shared = before
 
 
 def call(*arguments: str, **environment: str) -> Outcome:
-    """main.py with these arguments; its exit code and output. An error of argparse's ends it as it ends the script."""
+    """Call main.py's main with these arguments. If argparse exits, its exit code counts."""
     from main import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -86,11 +86,11 @@ class Calls(Suite):
     """A model, data and the fake engine in one folder, and calls of main.py that use them."""
 
     def call(self, output: Path | str, *more: str, **environment: str) -> Outcome:
-        """One call into `output`, a folder or the name of one, with the fake engine unless `more` has --base_url."""
+        """One call into the folder `output`, or a folder of that name, with the fake engine or with --base_url."""
         return call(*self.arguments(self.folder / output, *more), **self.fake.environment() | environment)
 
     def asked(self, output: Path | str, *more: str, **told: Any) -> tuple[Outcome, list[dict[str, Any]]]:
-        """One call against the server, which is told this; what came of it and the requests it made."""
+        """One call with the fake server, which is told `told`; returns its outcome and the requests that it sent."""
         self.fake.tell(**told)
         before = len(self.fake.events("request"))
         outcome = self.call(output, "--base_url", self.base_url, *more)
@@ -107,12 +107,12 @@ def served(calls: Calls, name: str = "fake") -> Iterator[Calls]:
 
 
 def text_of(body: dict[str, Any]) -> str:
-    """The prompt of a request for a completion: its token ids are bytes."""
+    """The prompt in a request for a completion, whose token ids are bytes."""
     return bytes(body["prompt"]).decode()
 
 
 def by_problem(requests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Bodies of requests by the sum they ask for."""
+    """The bodies of requests, by the sum that they ask for."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in requests:
         body = one["body"]

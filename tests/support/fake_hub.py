@@ -1,4 +1,4 @@
-"""A Hub on loopback, as far as lighteval's push needs one: data sets that are made, committed to, listed and read."""
+"""A fake hub on loopback with what lighteval's push needs: data sets can be created, committed to, listed and read."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ COMMIT = "0" * 40
 
 
 class FakeHub(ThreadingHTTPServer):
-    """`repositories` holds who may see each data set, `files` what was committed: {"org/name": {path: bytes}}."""
+    """`private` says whether each data set is private, `files` what was committed: {"org/name": {path: bytes}}."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -27,12 +27,12 @@ class FakeHub(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The routes of the Hub's interface, by their form."""
+    """The routes of the hub's API that are needed."""
 
     server: FakeHub
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def answer(self, value: object, status: int = 200, **headers: str) -> None:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -108,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def fake_hub() -> Iterator[FakeHub]:
-    """The hub, running."""
+    """A running fake hub."""
     hub = FakeHub()
     Thread(target=hub.serve_forever, daemon=True).start()
     try:

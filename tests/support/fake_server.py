@@ -5,18 +5,18 @@
 
 FILE of --control is JSON and is read again for every request, so a test can change the server under way:
 
-    latency: seconds an answer takes        tokens: about how long it is         metrics: false: no /metrics
+    latency: seconds per answer             tokens: its approximate length       metrics: false: no /metrics
     strict: refuse fields that OpenAI does not have       hang: answer nothing   empty: answers without text
     burst: {"id": any, "status": 429, "count": 3}         the next requests get this status
     refuse: {"status": 401, "text": "..."}                every request does
     drop: {"id": any, "count": 2}                         connections are cut without an answer
     hold: {"id": any, "count": 4}                         that many are answered; others wait until told otherwise
-    garbage: answer with something that is no JSON        cut: streams end without a finish reason
+    garbage: answer with something that is not JSON       cut: streams end without a finish reason
     kill_on: the worker dies of a prompt that holds this  kill_after: seconds it takes to
     abort_on: a prompt that holds this is answered as by a vLLM that is being stopped
-    opened: answers begin within a thought that the prompt opened, and which names the answer at once
-    reasoning: put the thinking into a field of its own, under this name
-    fail_start: print this and end at once                stubborn: the worker ignores SIGTERM
+    opened: answers begin within thinking that the prompt opened, and that begins with the answer
+    reasoning: put the thinking into a separate field with this name
+    fail_start: print this and exit                       stubborn: the worker ignores SIGTERM
 """
 
 import argparse
@@ -42,12 +42,12 @@ WORDS = "so we add both and check the sum again then carry one over which gives 
 
 
 def draw(*parts: Any) -> int:
-    """A number that depends on its arguments alone."""
+    """A pseudorandom number that depends only on its arguments."""
     return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:6])
 
 
 def answer(prompt: str, seed: int, temperature: float, tokens: int) -> str:
-    """What the server says: some words, then a boxed number that is right about six times in ten."""
+    """The server's answer: some words, then a boxed number that is right about six times in ten."""
     key = (prompt, seed if temperature > 0 else 0, temperature)
     sums = re.findall(r"(\d+) \+ (\d+)", prompt)
     right = sum(map(int, sums[-1])) if sums else 7
@@ -58,12 +58,12 @@ def answer(prompt: str, seed: int, temperature: float, tokens: int) -> str:
 
 
 class FakeServer:
-    """The server's state: what it was told to do, what it was asked, what it generated."""
+    """The server and its state."""
 
     def __init__(self, control: Path | None, log: Path | None, model: str) -> None:
         self.control, self.log, self.model = control, log, model
         self.generated = self.running = 0
-        self.spent: dict[str, int] = {}  # how often a burst or drop was given, by its id
+        self.spent: dict[str, int] = {}  # how often a burst or drop was applied, by its id
         self.worker = 0
 
     def told(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class FakeServer:
         await asyncio.sleep(told.get("latency", 0.0))
 
     async def _wait(self) -> None:
-        """Return once the answer may be given. Whoever waits looks again when something else is told."""
+        """Return when the answer may be sent, which may change when the server is told something else."""
         held_by = None
         while True:
             told = self.told()
@@ -174,7 +174,7 @@ class FakeServer:
 
 
 def prompt_of(body: dict) -> str:
-    """The prompt's text: of byte tokens, or of a chat's messages."""
+    """The text of a prompt given as byte tokens or as messages."""
     if "messages" in body:
         return "\n".join(message["content"] for message in body["messages"])
     return bytes(one for one in body["prompt"] if one < END).decode("utf-8", "replace")
@@ -185,7 +185,7 @@ def failure(status: int, text: str) -> web.Response:
 
 
 async def reply(request: web.Request, body: dict, told: dict, text: str, ids: list | None, finish: str, usage: dict):
-    """The answer, in the shape that the request's path and `stream` ask for."""
+    """Send the answer in the form that the request's path and `stream` ask for."""
     chat, thought = request.path.endswith("chat/completions"), told.get("reasoning")
     thinking, _, rest = text.removeprefix("<think>").partition("</think>")
     message = {"content": rest, thought: thinking} if thought else {"content": text}
@@ -219,7 +219,7 @@ async def send(response: web.StreamResponse, event: dict) -> None:
 
 
 def start_worker(stubborn: bool) -> int:
-    """A child that outlives its parent, as an engine's worker process may; a stubborn one ignores polite signals."""
+    """Start a child that outlives its parent, as an engine's worker may; a stubborn one ignores SIGTERM."""
     pid = os.fork()
     if pid == 0:
         if stubborn:

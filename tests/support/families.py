@@ -1,7 +1,7 @@
-"""Chat templates of model families, each reduced in our own words to what a prompt of one turn becomes.
+"""Chat templates of model families, rewritten by us and reduced to prompts of one turn.
 
-The facts are the families' own: which markers stand where, which switch turns thinking on or off, what the prompt ends
-with, and how the answer is told from the thought. {system} and {user} stand for the two messages.
+They keep the facts: the markers and their order, the argument that switches thinking on or off, the end of the prompt,
+and how the answer is separated from the thinking. {system} and {user} are placeholders for the two messages.
 """
 
 from dataclasses import dataclass, field
@@ -81,10 +81,10 @@ GEMMA = (
 
 @dataclass(frozen=True)
 class Family:
-    """A template with its switches, the prompt it makes, and how a response opens and closes its thought.
+    """A template with its arguments, the prompt that it makes, and the form of responses.
 
-    `before` is what the model writes before its thought, `between` what stands between thought and answer; None: the
-    model does not think. `after` ends the response where special tokens are kept.
+    `before` is what the model writes before its thinking (None: it does not think), `between` what it writes between
+    thinking and answer, and `after` the special token that ends the response.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""A hub on loopback that serves folders as repositories, as far as huggingface_hub and datasets ask.
+"""A fake hub on loopback that serves folders as repositories, with what huggingface_hub and datasets need.
 
-The folders are ROOT/models/ORG/NAME and ROOT/datasets/ORG/NAME; each has one revision, a commit of its own.
+The folders are ROOT/models/ORG/NAME and ROOT/datasets/ORG/NAME. Each has one revision, with its own commit.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)$")
 
 
 def commit_of(folder: Path) -> str:
-    """40 hex digits that name a repository's one revision."""
+    """The commit of a repository's only revision, 40 hex digits."""
     return hashlib.sha1(folder.name.encode()).hexdigest()
 
 
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(root: Path) -> Iterator[str]:
-    """The address of a hub with the repositories of a folder."""
+    """Serve the repositories in a folder; yields the hub's address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.root = root
         threading.Thread(target=server.serve_forever, daemon=True).start()

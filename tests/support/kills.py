@@ -1,4 +1,4 @@
-"""A sweep that is killed at random moments and started again, watched by one who knows what was journaled when."""
+"""Kill a sweep at random moments and start it again, while a watcher records what was journaled when."""
 
 import json
 import random
@@ -17,17 +17,17 @@ from evalsuite.store.journal import Journal
 from tests.support.sweeps import Suite, experiments, kill, marked
 
 VICTIMS = ("main", "server", "worker", "supervisor", "grader", "forkserver")
-EARLY = 0.2  # of the runs are killed while they start, which takes them longer than all the rest
-WEIGHTS = (1, 4, 4, 4, 6, 1)  # of each at a moment; those that do not live then are spared
+EARLY = 0.2  # the fraction of runs that are killed while they start, which takes longer than everything else
+WEIGHTS = (1, 4, 4, 4, 6, 1)  # how often each victim is chosen; nothing is killed if the chosen one is not running
 ENGINE = ("server", "worker", "supervisor")
-IN_FLIGHT = 14  # completions between two deaths of the engine, so that no request is in flight at both
-GONE_SECONDS = 40.0  # a forkserver that is still importing lighteval learns of its parent's death when that is done
+IN_FLIGHT = 14  # completions between two crashes of the engine, so that no request is in flight at both
+GONE_SECONDS = 40.0  # a forkserver notices its parent's death only after it has imported lighteval
 VOLATILE = {"provenance", "sessions", "circumstances", "mixed_circumstances", "graded_at", "history"}
 VOLATILE |= {"results_file", "details_file", "generation_seconds"}
 
 
 class Watcher(threading.Thread):
-    """Notes, ten times a second, which completions are journaled and how long the server's log of requests is then."""
+    """Records, ten times a second, which completions are journaled, and how long the server's log of requests is."""
 
     def __init__(self, output: Path, log: Path) -> None:
         super().__init__(daemon=True)
@@ -40,7 +40,7 @@ class Watcher(threading.Thread):
             self.look()
 
     def look(self) -> set[int]:
-        """Everything that is journaled now, by the requests' seeds, which are all different."""
+        """The seeds of all requests whose completions are journaled now; every request has its own seed."""
         now = set().union(*(self._journaled(folder) for folder in self.output.glob("*/*_seed*")), set())
         size = self.log.stat().st_size if self.log.exists() else 0
         for key in now - self.known.keys():
@@ -55,12 +55,12 @@ class Watcher(threading.Thread):
         if folder not in self._packed or self._packed[folder][0] != stamp or not stamp:
             try:
                 self._packed[folder] = stamp, {one.request_seed for one in Journal(folder).read()}
-            except (OSError, RunError):  # being packed at this very moment
+            except (OSError, RunError):  # it is being packed at this moment
                 return set()
         return self._packed[folder][1]
 
     def asked_again(self) -> int:
-        """Requests that reached the server after their completion was known to be journaled."""
+        """The number of requests that reached the server after their completion was known to be journaled."""
         again, position = 0, 0
         for line in self.log.read_bytes().splitlines(keepends=True) if self.log.exists() else ():
             if b'"event": "request"' in line[:40] and line.endswith(b"}\n"):
@@ -74,7 +74,7 @@ class Watcher(threading.Thread):
 
 
 class Campaign:
-    """One sweep into one output folder, with as many kills as it takes or as are left."""
+    """One sweep into one output folder that is killed and started again."""
 
     def __init__(
         self, suite: Suite, output: Path, more: tuple[str, ...], victims=VICTIMS, patience: float = 900.0
@@ -86,7 +86,7 @@ class Campaign:
         self.kept_after_kill: list[set[int]] = []
 
     def run(self, kills: int, dice: random.Random) -> None:
-        """Run to the end whatever is killed; the last runs are left alone when `kills` are done."""
+        """Run the sweep to its end. After `kills` kills, nothing more is killed."""
         self.suite.fake.log.unlink(missing_ok=True)
         self.watcher.start()
         try:
@@ -132,7 +132,7 @@ class Campaign:
         return name
 
     def find(self, main: int) -> dict[str, list[int]]:
-        """Living processes of this run by their part in it."""
+        """The running processes of this run, by what they do."""
         found: dict[str, list[int]] = {name: [] for name in VICTIMS} | {"main": [main]}
         commands = marked(str(self.temporary))
         parents = {pid: parent_of(pid) for pid in commands}
@@ -148,7 +148,7 @@ class Campaign:
         return found
 
     def _see_everything_gone(self) -> None:
-        """Wait until nothing of the run lives; what stays is counted, and ended."""
+        """Wait until all processes of the run have ended. Those that remain are counted and killed."""
         began = time.monotonic()
         while (left := marked(str(self.temporary))) and time.monotonic() - began < GONE_SECONDS:
             time.sleep(0.05)
@@ -165,7 +165,7 @@ class Campaign:
         self.kept_after_kill.append(self.watcher.look())
 
     def report(self, undisturbed: "Campaign | None") -> dict[str, int]:
-        """What came of it, in numbers; all but the first three should be 0."""
+        """The result in numbers, of which all but the first three should be 0."""
         found = experiments(self.output)
         lost = set(self.watcher.known).union(*self.kept_after_kill) - self.final
         asked = self._problems()
@@ -191,7 +191,7 @@ class Campaign:
 
 
 def outcome(output: Path) -> dict[str, Any]:
-    """Every experiment's manifest, results and details, apart from times and where they came from."""
+    """Every experiment's manifest, results and details, without times, file names and provenance."""
     import pyarrow.parquet as pq
 
     found = {}

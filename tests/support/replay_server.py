@@ -1,4 +1,4 @@
-"""A server that gives recorded answers back: each request is looked up by model, prompt and seed."""
+"""A server that returns recorded answers, looked up by model, prompt and seed."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ Answers = dict[tuple[str, str, int | None], str]  # model, prompt, the request's
 
 
 def application(answers: Answers) -> web.Application:
-    """/v1/models and /v1/chat/completions; a request that nobody recorded is refused, and so fails its test."""
+    """/v1/models and /v1/chat/completions. A request without a recorded answer is refused, which fails the test."""
     models = [{"id": name} for name in dict.fromkeys(model for model, _, _ in answers)]
 
     async def complete(request: web.Request) -> web.Response:
@@ -39,7 +39,7 @@ def application(answers: Answers) -> web.Application:
 
 @contextlib.contextmanager
 def replaying(answers: Answers) -> Iterator[str]:
-    """Serve recorded answers from a thread; gives the base URL."""
+    """Serve recorded answers from a thread; yields the base URL."""
     loop, runner = asyncio.new_event_loop(), web.AppRunner(application(answers), handle_signals=False)
 
     async def start() -> int:

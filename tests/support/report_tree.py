@@ -28,7 +28,7 @@ QUESTIONS = ["How many primes lie between 10 and 20?", r"Let $x^2 = 16$ with $x 
 
 
 def rows(seed: int, right: float, question: str | None = None) -> list[dict]:
-    """Eight rows of own details: right, wrong, unanswered and cut off; the metrics disagree on row 1."""
+    """Eight rows of our own details: right, wrong, unanswered and truncated; the graders disagree on row 1."""
     made = tree_maker.own_rows(8)
     for at, row in enumerate(made):
         specific = row["doc"]["specific"]

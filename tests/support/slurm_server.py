@@ -1,8 +1,8 @@
-"""A small OpenAI-compatible server whose answers follow from the prompt and the seed alone; it records every request.
+"""A small OpenAI-compatible server whose answers depend only on the prompt and the seed, and which records them.
 
-python tests/support/slurm_server.py RECORD [SECONDS [HOLD]]    prints its port; RECORD gets a line an answer
+python tests/support/slurm_server.py RECORD [SECONDS [HOLD]]    prints its port; RECORD gets one line per answer
 
-With HOLD, a model gets so many answers; the others wait until there is a file RECORD.go.
+With HOLD, each model gets that many answers; further ones wait until a file RECORD.go exists.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed while it waited is no news."""
+        """Do not report clients that were killed while they waited."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

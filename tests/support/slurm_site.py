@@ -24,8 +24,8 @@ def missing() -> list[str]:
 
 @contextlib.contextmanager
 def running_cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """A fresh four-node cluster; gives the environment in which Slurm's commands reach it."""
-    port = 21000 + os.getpid() % 500 * 20  # of its own, below those that systems hand out
+    """A new four-node cluster; yields the environment in which Slurm's commands reach it."""
+    port = 21000 + os.getpid() % 500 * 20  # below the range from which systems assign ports
     env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PORT": str(port)}
     started = subprocess.run(["bash", CLUSTER, "up", folder], env=env, capture_output=True, text=True, timeout=60)
     assert started.returncode == 0, started.stderr
@@ -36,7 +36,7 @@ def running_cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 
 class Site:
-    """A working folder and what run_interactive.sh, started there, is told."""
+    """A working folder, and the variables with which run_interactive.sh is started there."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder
@@ -77,7 +77,8 @@ class Site:
         return {line[what:].split(":")[0].split()[0]: line[state:].split()[0] for line in rows}
 
     def until(self, holds: Callable[[dict[str, str]], bool], seconds: float = 60, pause: float = 0.3) -> dict[str, str]:
-        """Wait for the states to be so; --status takes a core's half second, so pause where cores are needed."""
+        """Wait until the states satisfy a condition. --status takes half a second of CPU time, so `pause` can be longer
+        for tests that need the CPU."""
         deadline = time.monotonic() + seconds
         while not holds(states := self.states()):
             assert time.monotonic() < deadline, self.run("--slurm", "--status").stdout
@@ -90,17 +91,17 @@ class Site:
         return dict(line.split("\t") for line in path.read_text().splitlines())[number]
 
     def events(self, number: str) -> list[str]:
-        """What a call's record says so far: event and detail, but for the node and the attempt."""
+        """The events in a call's record so far with their details, without the node and the attempt."""
         paths = self.folder.glob(f"output/logs/slurm/*/records/{number}")
         lines = [line.split("\t") for path in paths for line in path.read_text().splitlines()]
         return [what if what == "started" else f"{what} {detail}".strip() for _, what, detail in lines]
 
     def node(self, number: str) -> str:
-        """Where a call runs."""
+        """The node on which a call runs."""
         return self.command("squeue", "-h", "-o", "%N", "-j", self.job(number)).strip()
 
     def release(self) -> None:
-        """End whatever is still queued."""
+        """Cancel everything that is still queued."""
         subprocess.run(["scancel", "--user", str(os.getuid())], env=self.env, check=False, timeout=30)
 
 
@@ -110,7 +111,7 @@ def is_done(states: dict[str, str]) -> bool:
 
 @contextlib.contextmanager
 def answering(record: Path, seconds: float, hold: int = 0) -> Iterator[str]:
-    """The address of tests/support/slurm_server.py, which notes in `record` what it answers."""
+    """Run tests/support/slurm_server.py, which records its answers in `record`; yields its address."""
     words = [sys.executable, ROOT / "tests" / "support" / "slurm_server.py", record, str(seconds), str(hold)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:

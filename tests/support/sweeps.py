@@ -1,4 +1,4 @@
-"""What tests of main.py share: a model folder of bytes, problems, the fake engine, and one call of main.py."""
+"""What tests of main.py share: a model whose tokens are bytes, problems, the fake engine, and runs of main.py."""
 
 import json
 import os
@@ -23,7 +23,7 @@ TEMPLATE = (
 
 
 def byte_letters() -> dict[str, int]:
-    """GPT-2's letter for each byte, as tokenizers' ByteLevel uses them, with the byte as its id."""
+    """GPT-2's letter for each byte, which the tokenizers library calls ByteLevel, with the byte as its token id."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
     letters = {byte: chr(byte) for byte in shown} | {byte: chr(256 + at) for at, byte in enumerate(hidden)}
@@ -31,7 +31,7 @@ def byte_letters() -> dict[str, int]:
 
 
 def make_model(folder: Path, **config: Any) -> Path:
-    """A model folder whose tokenizer has a token a byte, an end token and a chat template; its weights are none."""
+    """A model folder whose tokenizer has one token per byte, an end token and a chat template. Its weights are fake."""
     folder.mkdir(parents=True, exist_ok=True)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     end = {"id": 256, "content": "<end>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
@@ -58,7 +58,7 @@ def make_model(folder: Path, **config: Any) -> Path:
 
 
 def make_data(folder: Path, problems: int = 6, tasks: tuple[str, ...] = ("demo_arithmetic",)) -> Path:
-    """A data folder: every task's problems are sums of their own."""
+    """A data folder in which the problems of all tasks are different sums."""
     folder.mkdir(parents=True, exist_ok=True)
     for at, task in enumerate(tasks):
         rows = [sum_problem(100 * at + number) for number in range(problems)]
@@ -72,7 +72,7 @@ def sum_problem(number: int) -> dict[str, str]:
 
 @dataclass
 class Fake:
-    """The fake engine's or server's files: what it is told, what it says it was asked."""
+    """The files of the fake engine or server: what it is told to do, and a log of what it was asked."""
 
     folder: Path
 
@@ -88,7 +88,7 @@ class Fake:
         new.replace(self.control)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """What it noted so far."""
+        """The events of one kind in its log so far."""
         if not self.log.exists():
             return []
         lines = self.log.read_text().split("\n")[:-1]
@@ -99,14 +99,14 @@ class Fake:
         return [one["body"] for one in self.events("request")]
 
     def environment(self) -> dict[str, str]:
-        """What main.py's environment needs for the fake engine."""
+        """The variables with which main.py uses the fake engine."""
         python = {"FAKE_PYTHON": sys.executable, "FAKE_CONTROL": str(self.control), "FAKE_LOG": str(self.log)}
         return python | {"ENGINE_PYTHON": str(FAKE_ENGINE), "CUDA_VISIBLE_DEVICES": ""}
 
 
 @contextmanager
 def running_server(fake: Fake, name: str = "fake") -> Iterator[str]:
-    """The fake server on a port of its own; gives its base URL."""
+    """The fake server on its own port; yields its base URL."""
     command = [sys.executable, str(FAKE_SERVER), "--control", str(fake.control), "--log", str(fake.log)]
     with serving([*command, "--served-model-name", name]) as address:
         yield address
@@ -114,7 +114,7 @@ def running_server(fake: Fake, name: str = "fake") -> Iterator[str]:
 
 @contextmanager
 def serving(command: list[str]) -> Iterator[str]:
-    """A server that prints its port; gives its address, and is killed at the end."""
+    """A server that prints its port; yields its address, and kills the server at the end."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -125,7 +125,7 @@ def serving(command: list[str]) -> Iterator[str]:
 
 
 class Suite:
-    """Everything one test module needs to call main.py: a model, data, the fake engine, output folders."""
+    """Everything that a test module needs to run main.py: a model, data, and the fake engine."""
 
     def __init__(self, folder: Path, problems: int = 6, tasks: tuple[str, ...] = ("demo_arithmetic",)) -> None:
         self.folder, self.tasks = folder, tasks
@@ -133,12 +133,12 @@ class Suite:
         self.fake = Fake(folder / "fake")
 
     def arguments(self, output: Path, *more: str) -> list[str]:
-        """main.py's arguments: this model, these tasks, one seed unless `more` says otherwise."""
+        """main.py's arguments: this model and these tasks, and whatever `more` adds or overrides."""
         given = ["--model", str(self.model), "--task", *self.tasks, "--data_dir", str(self.data)]
         return [*given, "--output_dir", str(output), "--max_new_tokens", "400", "--device", "cpu", *more]
 
     def start(self, output: Path, *more: str, **environment: str) -> subprocess.Popen:
-        """Start main.py as a process; its output is in `output`.log."""
+        """Start main.py as a process, whose output goes to the file `output`.log."""
         command = [sys.executable, str(ROOT / "main.py"), *self.arguments(output, *more)]
         env = os.environ | self.fake.environment() | environment
         log = output.with_name(output.name + ".log")
@@ -147,7 +147,7 @@ class Suite:
             return subprocess.Popen(command, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
 
     def run(self, output: Path, *more: str, **environment: str) -> tuple[int, str]:
-        """Run main.py to its end; returns its exit code and what it printed this time."""
+        """Run main.py to its end; returns its exit code and what it printed."""
         log = output.with_name(output.name + ".log")
         before = log.stat().st_size if log.exists() else 0
         code = self.start(output, *more, **environment).wait(600)
@@ -155,12 +155,12 @@ class Suite:
 
 
 def experiments(output: Path) -> dict[str, dict[str, Any]]:
-    """Every manifest of an output tree by its experiment's name."""
+    """All manifests of an output tree, by the experiment's name."""
     return {path.parent.name: json.loads(path.read_text()) for path in output.glob("*/*/experiment.json")}
 
 
 def until(condition: Any, seconds: float = 600.0) -> Any:
-    """Wait for a condition to hold; returns its value. The seconds only keep a test that fails from hanging."""
+    """Wait until a condition holds; returns its value. The time limit only prevents a failing test from hanging."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -170,7 +170,7 @@ def until(condition: Any, seconds: float = 600.0) -> Any:
 
 @contextmanager
 def ending(*processes: subprocess.Popen) -> Iterator[None]:
-    """Whatever happens, no process outlives the block."""
+    """Kill the processes at the end of the block, whatever happens in it."""
     try:
         yield
     finally:
@@ -180,7 +180,7 @@ def ending(*processes: subprocess.Popen) -> Iterator[None]:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process lives; one that nobody has collected yet does not."""
+    """Whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -204,7 +204,7 @@ def marked(mark: str) -> dict[int, str]:
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Send a signal; a process that is gone already is fine."""
+    """Send a signal to a process, which may be gone already."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""A terminal for tests: a pty, what runs in it, and what a person would see, by pyte."""
+"""A terminal for tests: a pty, a process in it, and what a user would see, as pyte renders it."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ import pyte
 
 
 class Terminal:
-    """A pty of so many columns and lines; `history` holds lines that scrolled away."""
+    """A pty of the given size, and its screen."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         self.master, self.slave = pty.openpty()
@@ -30,7 +30,7 @@ class Terminal:
         return os.ttyname(self.slave)
 
     def start(self, *command: str, cwd: str | Path = "/", **environment: str) -> subprocess.Popen:
-        """Run a command with this as the terminal that controls it."""
+        """Run a command with this as its controlling terminal."""
         env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         return subprocess.Popen(
             command, cwd=cwd, env=env | {"TERM": "xterm-256color"} | environment, start_new_session=True,
@@ -42,29 +42,29 @@ class Terminal:
         os.write(self.master, keys)
 
     def read(self, quiet: float = 0.05) -> None:
-        """Take in what was written, until nothing comes for `quiet` seconds."""
+        """Read what is written, until nothing comes for `quiet` seconds."""
         while select.select([self.master], [], [], quiet)[0]:
             data = os.read(self.master, 65536)
             self.written += data
             self.stream.feed(data)
 
     def seen(self) -> list[str]:
-        """The lines on the screen, without the empty ones at its end."""
+        """The lines on the screen, without empty ones at the end."""
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
 
     def scrolled(self) -> list[str]:
-        """Lines that scrolled away, the oldest first."""
+        """The lines that have scrolled off the screen, oldest first."""
         return ["".join(row[at].data for at in range(self.screen.columns)).rstrip() for row in self.screen.history.top]
 
     def frames(
         self, process: subprocess.Popen, enough: Callable[[list[str]], bool], ends: bytes = b""
     ) -> list[list[str]]:
-        """What was seen, whenever it stood still, until it is enough or the process has ended.
+        """The screen whenever output paused, until it is `enough` or the process has ended.
 
-        With `ends`, only when those bytes were the last: a process that gets no processor may pause anywhere.
+        With `ends`, only pauses after these bytes count, because a process without CPU time may pause anywhere.
         """
         frames: list[list[str]] = []
-        deadline = time.monotonic() + 600  # only so that a test that fails does not hang
+        deadline = time.monotonic() + 600  # only prevents a failing test from hanging
         while not (frames and enough(frames[-1])):
             ended = process.poll() is not None
             self.read()
@@ -76,7 +76,7 @@ class Terminal:
         return frames
 
     def as_before(self) -> bool:
-        """Whether modes and cursor are as they were at the start."""
+        """Whether the terminal's modes and its cursor are as they were at the start."""
         return termios.tcgetattr(self.slave) == self.modes and not self.screen.cursor.hidden
 
     def close(self) -> None:

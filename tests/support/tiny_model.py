@@ -1,4 +1,4 @@
-"""A model small enough for two engines at once on two cores, whose heads divide."""
+"""A model small enough for two engines on two cores, with an even number of attention heads."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Reading back what trackers were given: W&B's offline files and TensorBoard's events."""
+"""Read what was logged to trackers: W&B's offline files and TensorBoard's events."""
 
 import struct
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def wandb_log(path: Path) -> list[Any]:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """leveldb's log: pieces in blocks of 32 KiB, after a header of 7 bytes."""
+    """The records in a log of leveldb's format: pieces in blocks of 32 KiB, after a header of 7 bytes."""
     data, at, record = path.read_bytes(), 7, b""
     while at + 7 <= len(data):
         if (left := 32768 - at % 32768) < 7:

@@ -17,7 +17,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
 
 
 def own_rows(count: int, tokens: bool = True) -> list[dict[str, Any]]:
-    """Rows of our own details: right, wrong and unanswered in turn; the unanswered are cut off at 100 tokens."""
+    """Rows of our own details: right, wrong and unanswered in turn; the unanswered are truncated at 100 tokens."""
     rows = []
     for at in range(count):
         answer, length = ANSWERS[at % 3], 100 if at % 3 == 2 else 10 + at
@@ -83,7 +83,7 @@ def _mean(values: list[float | None]) -> float:
 
 
 def unfinished(root: Path, model: str = "tiny", seed: int = 9, lines: int = 3, torn: str = "") -> Path:
-    """An experiment of ours with a journal alone."""
+    """An experiment of ours that has only a journal."""
     folder = root / model / f"aime24_temp0.6-topp0.95-max100-1a2b3c4d_seed{seed}"
     folder.mkdir(parents=True)
     (folder / "completions.jsonl").write_text('{"problem": "a"}\n' * lines + torn)

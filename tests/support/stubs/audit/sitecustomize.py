@@ -1,7 +1,7 @@
-"""On PYTHONPATH, audit hooks in every Python that starts: what it writes, and what it would connect to.
+"""On PYTHONPATH, this adds audit hooks to every Python that starts, which record what it writes and connects to.
 
-WRITES: a file to which each Python of a Slurm array adds its task's number and the files it opens for writing or
-renames into place. CONNECTIONS: a file to which every attempt at the network is added; the attempt is refused.
+WRITES: a file to which each Python of a Slurm array adds its task's number and the files that it opens for writing or
+renames into place. CONNECTIONS: a file to which every attempt to use the network is added; the attempt is refused.
 """
 
 import os
