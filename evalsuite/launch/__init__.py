@@ -1,1 +1,1 @@
-"""What run_interactive.sh calls besides main.py: set-up of the embedded model, downloads, Slurm, GPUs, checkpoints."""
+"""The Python parts of run_interactive.sh: the embedded model, downloads, Slurm, several GPUs, checkpoints."""

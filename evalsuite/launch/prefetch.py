@@ -1,4 +1,4 @@
-"""Fetch what a call of main.py needs into the usual caches, for nodes without internet.
+"""Fetches the model and data of a call of main.py into the usual caches, for nodes without internet.
 
 python -m evalsuite.launch.prefetch <flags of main.py>
 """
@@ -11,34 +11,34 @@ from evalsuite.files import printable
 
 
 def fetch_model(source: str, revision: str | None) -> str:
-    """Where the model is; downloads a hub model that is not in the cache. Raises RunError when it cannot be had."""
+    """Download a hub model unless it is in the cache; returns a line that says so. Raises RunError if that fails."""
     if os.path.isdir(source):
-        return f"there     {printable(source)}"
+        return f"exists    {printable(source)}"
     from huggingface_hub import snapshot_download
 
     try:
         snapshot_download(source, revision=revision, local_files_only=True)
-        return f"there     {printable(source)}"
-    except (OSError, ValueError):  # not in the cache, or no hub id: the next call tells
+        return f"exists    {printable(source)}"
+    except (OSError, ValueError):  # not in the cache, or not a hub id, which the download will report
         pass
     try:
         folder = snapshot_download(source, revision=revision)
     except (OSError, ValueError) as error:
         raise RunError(
-            f"cannot fetch {printable(source)}: {printable(str(error))}; is it spelt right, and the network up?"
+            f"cannot fetch {printable(source)}: {printable(str(error))}; check the spelling and the network"
         ) from error
     return f"fetched   {printable(source)} into {folder}"
 
 
 def fetch_data(spec: str, table: str, data_dir: str | None) -> str:
-    """Where a task's data is; loading a hub data set leaves it in the cache."""
+    """Load a task's data, which leaves a hub data set in the cache; returns a line that says so."""
     from evalsuite.tasks import data
     from evalsuite.tasks.names import parse_task, resolve
 
     row = resolve(parse_task(spec, table)[0], table)
     if data.find_file(row, data_dir) is not None:
-        return f"there     data of {spec}"
-    return f"ready     data of {spec}: {len(data.load_rows(row, data_dir))} problems"
+        return f"exists    data of {spec}"
+    return f"fetched   data of {spec}: {len(data.load_rows(row, data_dir))} problems"
 
 
 @command("run_interactive")

@@ -1,10 +1,10 @@
-"""What --slurm has submitted and what became of it, from the submission's own records and Slurm's queue.
+"""Shows and cancels what --slurm has submitted, using the records of the submission and Slurm's queue.
 
-python -m evalsuite.launch.slurm status|queued|cancel OUTPUT_DIR
+    python -m evalsuite.launch.slurm status|queued|cancel OUTPUT_DIR
 
-A submission is a folder OUTPUT_DIR/logs/slurm/<run>: calls.tsv (number, GPUs, completions, label, model), jobs.tsv
-(number, job), calls/<number>, and records/<number>, to which each task adds lines of time, event and detail. Works
-without Slurm's accounting database; where there is one, it helps to say why a task vanished.
+A submission is a folder OUTPUT_DIR/logs/slurm/<run> with calls.tsv (number, GPUs, completions, label, model), jobs.tsv
+(number, job), calls/<number>, and records/<number>, to which each task appends lines of time, event and detail. This
+works without Slurm's accounting database; if there is one, it explains why a task disappeared.
 """
 
 import os
@@ -35,7 +35,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class Task:
-    """One call of a submission, or its analysis. `events` are (seconds since 1970, event, detail), oldest first."""
+    """One call of a submission, or its analysis. `events` holds (seconds since 1970, event, detail), oldest first."""
 
     folder: Path
     number: str
@@ -54,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; `state` is queued, running, done, failed or cancelled."""
+    """A row of the table; `state` is queued, running, done, failed or cancelled."""
 
     task: Task
     state: str
@@ -69,7 +69,7 @@ def submissions(output: Path) -> list[Path]:
 
 
 def job_name(folder: Path) -> str:
-    """The name that all jobs of a submission share and no other job has."""
+    """The name of all jobs of a submission, which no other job has."""
     return f"eval-{folder.name}"
 
 
@@ -83,7 +83,7 @@ def read_tasks(folder: Path) -> list[Task]:
 
 
 def read_events(path: Path) -> tuple[tuple[int, str, str], ...]:
-    """A task's record; a line cut short by a dying node is left out."""
+    """Read a task's record, without lines that a failing node left incomplete."""
     rows = _table(path) if path.exists() else []
     return tuple((int(row[0]), row[1], row[2]) for row in rows if len(row) == 3 and row[0].isdigit())
 
@@ -92,77 +92,78 @@ def _table(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
 
 
-def ask(*words: str) -> str:
-    """The output of a Slurm command. Raises RunError, with its last line, when it fails."""
+def run_command(*words: str) -> str:
+    """Run a Slurm command and return its output. If it fails, raises RunError with its last line."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunError(f"{words[0]}: {error}; is the Slurm controller up?") from error
+        raise RunError(f"{words[0]}: {error}; is the Slurm controller running?") from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunError(f"{words[0]}: {printable(last)}; is the Slurm controller up?")
+        raise RunError(f"{words[0]}: {printable(last)}; is the Slurm controller running?")
     return done.stdout
 
 
 def queue(folders: list[Path]) -> dict[str, Queued]:
-    """The tasks of these submissions that Slurm still has, by job (`12_3`, or `12` for an analysis)."""
+    """The tasks of these submissions that are in Slurm's queue, by job (`12_3`, or `12` for an analysis)."""
     if not folders:
         return {}
     names = ",".join(map(job_name, folders))
-    text = ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%T|%r|%N|%M")
+    text = run_command("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%T|%r|%N|%M")
     rows = [line.split("|") for line in text.splitlines()]
     return {row[0]: Queued(*row[1:5]) for row in rows if len(row) == 5}
 
 
-def fate(job: str) -> str:
-    """What Slurm says of a job that ended without a word; empty where it has forgotten."""
-    probes = (["scontrol", "-o", "show", "job", job], ["sacct", "-n", "-X", "-P", "-o", "State", "-j", job])
-    for probe in probes:
-        if shutil.which(probe[0]) is None:
+def final_state(job: str) -> str:
+    """Slurm's state of a job that left no record of its end; empty if Slurm does not know the job any more."""
+    commands = (["scontrol", "-o", "show", "job", job], ["sacct", "-n", "-X", "-P", "-o", "State", "-j", job])
+    for words in commands:
+        if shutil.which(words[0]) is None:
             continue
-        found = subprocess.run(probe, capture_output=True, text=True, timeout=60).stdout
+        found = subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
         state = re.search(r"JobState=([A-Z_]+)", found) or re.match(r"([A-Z_]+)", found)
         if state:
             return state[1]
     return ""
 
 
-def judge(task: Task, queued: Queued | None) -> Row:
-    """A task's state: the queue knows what is to come, the record what has been."""
+def state_of(task: Task, queued: Queued | None) -> Row:
+    """Determine a task's state from its record and, if it has not ended, from the queue."""
     events = [one for one in task.events if one[1] != "stopped"] if task.was_cancelled else task.events
     time_of, event, detail = events[-1] if events else (0, "", "")
-    began = next((when for when, what, _ in reversed(task.events) if what == "started"), None)
+    started = next((when for when, what, _ in reversed(task.events) if what == "started"), None)
     node = next((text for _, what, text in reversed(task.events) if what == "started"), "")
     node = node.removeprefix("node=").split(" ")[0]
-    spent = time_of - began if began and time_of > began else None
+    spent = time_of - started if started and time_of > started else None
     attempts = sum(what == "started" for _, what, _ in task.events)
     if event == "ended":
         code, _, why = detail.partition(" ")
         return Row(task, "done" if code == "0" else "failed", node, spent, why)
     if queued is not None and queued.state in ("RUNNING", "COMPLETING", "STAGE_OUT"):
         again = f"attempt {attempts}{_before(events)}" if attempts > 1 else ""
-        return Row(task, "running", queued.node, int(time.time()) - began if began else None, again)
+        return Row(task, "running", queued.node, int(time.time()) - started if started else None, again)
     if queued is not None:
         reason = queued.reason if queued.reason != "None" else queued.state.lower()
         return Row(task, "queued", why=f"attempt {attempts + 1}{_before(events)}: {reason}" if attempts else reason)
-    return _vanished(task, node, event)
+    return _disappeared(task, node, event)
 
 
 def _before(events: Sequence[tuple[int, str, str]]) -> str:
-    """Why the attempt before ended, where its record says so."""
+    """Why the previous attempt ended, if the record says so."""
     return next((f", before: {why}" for _, what, why in reversed(events) if what in ("requeued", "stopped")), "")
 
 
-def _vanished(task: Task, node: str, event: str) -> Row:
-    state = fate(task.job)
+def _disappeared(task: Task, node: str, event: str) -> Row:
+    state = final_state(task.job)
     if event == "cancelled" or state == "CANCELLED" or (event == "stopped" and not state):
         return Row(task, "cancelled", node)
-    why = state.replace("_", " ").lower() if state in ENDED_BY_SLURM else "ended without a word (node, memory, kill)"
-    return Row(task, "failed", node, why=f"{why}; submit again to go on")
+    lost = "ended without a record (node failure, out of memory, or killed)"
+    why = state.replace("_", " ").lower() if state in ENDED_BY_SLURM else lost
+    return Row(task, "failed", node, why=f"{why}; submit again to continue")
 
 
 def current(output: Path) -> list[Row]:
-    """One row a call, from its newest submission, and the newest analysis."""
+    """A row for each call, from its newest submission, and one for the newest analysis."""
     folders = submissions(output)
     queued = queue(folders)
     seen: set[bytes] = set()
@@ -172,12 +173,12 @@ def current(output: Path) -> list[Row]:
             key = task.call.read_bytes() if task.call.is_file() else task.number.encode()
             if key not in seen:
                 seen.add(key)
-                rows.append(judge(task, queued.get(task.job)))
+                rows.append(state_of(task, queued.get(task.job)))
     return sorted(rows, key=lambda row: (row.task.number == "analysis", row.task.folder.name))
 
 
 def show(rows: list[Row]) -> list[str]:
-    """The table of --status."""
+    """The table that --status prints."""
     cells = [("job", "state", "node", "time", "what", "why")]
     for row in rows:
         clock = "" if row.seconds is None else time.strftime("%H:%M:%S", time.gmtime(row.seconds))
@@ -190,30 +191,31 @@ def show(rows: list[Row]) -> list[str]:
 
 
 def status(output: Path) -> list[str]:
-    """The table, or a line that says that there is none."""
+    """The table, or a line if nothing was submitted."""
     rows = current(output)
-    return show(rows) if rows else [f"nothing was submitted for {output}; --slurm submits"]
+    return show(rows) if rows else [f"nothing was submitted for {output}; --slurm alone submits"]
 
 
 def still_queued(output: Path) -> list[str]:
-    """The frozen calls that wait or run."""
+    """The paths of the frozen calls that are waiting or running."""
     folders = submissions(output)
     queued = queue(folders)
     return [str(task.call) for folder in folders for task in read_tasks(folder) if task.job in queued]
 
 
 def cancel(output: Path) -> list[str]:
-    """Cancel what was submitted for this output folder and is still queued, by names that no other job has."""
+    """Cancel the jobs submitted for this output folder that have not ended, by their names, which no others have."""
     folders = submissions(output)
     queued = queue(folders)
     ended = [task for folder in folders for task in read_tasks(folder) if task.job in queued]
     names = {job_name(task.folder) for task in ended}
     for name in sorted(names):
-        ask("scancel", f"--user={os.getuid()}", f"--name={name}")
+        run_command("scancel", f"--user={os.getuid()}", f"--name={name}")
     for task in ended:
         with (task.folder / "records" / task.number).open("a", encoding="utf-8") as stream:
             stream.write(f"{int(time.time())}\tcancelled\t\n")
-    return [f"cancelled {len(ended)} jobs; finished work is kept" if ended else "nothing is queued or running"]
+    jobs = "1 job" if len(ended) == 1 else f"{len(ended)} jobs"
+    return [f"cancelled {jobs}; finished work is kept" if ended else "nothing is queued or running"]
 
 
 ACTIONS = {"status": status, "queued": still_queued, "cancel": cancel}
@@ -223,7 +225,7 @@ ACTIONS = {"status": status, "queued": still_queued, "cancel": cancel}
 def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     if len(words) != 2 or words[0] not in ACTIONS:
-        raise UserError(f"evalsuite.launch.slurm: give one of {', '.join(ACTIONS)} and an output folder")
+        raise UserError(f"usage: python -m evalsuite.launch.slurm {'|'.join(ACTIONS)} OUTPUT_DIR")
     for line in ACTIONS[words[0]](Path(words[1])):
         print(line)
     return EXIT_OK

@@ -1,10 +1,10 @@
-"""Which checkpoints of a training run can be evaluated now: whole, and no longer changing.
+"""Find the checkpoints of a training run that can be evaluated now: those that are complete and no longer changing.
 
     python -m evalsuite.launch.watch STATE --settle 30 --order oldest --limit 1 < LIST
 
-LIST has a line `NAME<tab>FOLDER` for each checkpoint, the first step first; no name where no step is known. Printed are
-`ready<tab>NAME=FOLDER`, `skipped<tab>NAME: reason`, each once until the folder changes, and `pending<tab>NUMBER` of
-those that may become ready. STATE keeps between two calls what was seen when. Times are in seconds.
+LIST has a line `NAME<tab>FOLDER` for each checkpoint, sorted by step; the name is empty if the step is unknown. It
+prints `ready<tab>NAME=FOLDER` and `skipped<tab>NAME: reason`, each once until the folder changes, and
+`pending<tab>NUMBER` of those that may become ready. STATE is a file that keeps what was seen between calls.
 """
 
 import argparse
@@ -25,40 +25,41 @@ from evalsuite.plan.model import inspect
 
 
 @dataclass
-class Look:
-    """What one look at the checkpoints found; `pending` counts those that are still changing or have to wait."""
+class Scan:
+    """The result of examining the checkpoints; `pending` counts those that are still changing or must wait."""
 
     ready: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     pending: int = 0
 
 
-def look(
+def scan(
     state: dict[str, Any],
     checkpoints: list[tuple[str, str]],
     now: float,
     settle: float,
     limit: int | None,
-    fault: Callable[[str], str | None],
-) -> Look:
-    """Judge the checkpoints in this order; `state`, by folder, is brought up to date.
+    defect: Callable[[str], str | None],
+) -> Scan:
+    """Examine the checkpoints (name, folder) in this order, and update `state`, which is by folder.
 
-    A folder that changed begins anew, whatever became of it before; at most `limit` are ready at a time.
+    A folder whose files have changed is examined again, even if it was ready or skipped before. At most `limit`
+    checkpoints are ready at a time. `defect` returns why a folder is incomplete, or None.
     """
-    found, first = Look(), {}
+    found, first = Scan(), {}
     for name, folder in checkpoints:
         signature = fingerprint(folder)
         seen = state.get(folder, {})
         if seen.get("signature") != signature or now < seen["since"]:
             seen = state[folder] = {"signature": signature, "since": now, "done": False}
-        twin = first.setdefault(name or folder, folder)
+        same_name = first.setdefault(name or folder, folder)
         if seen["done"]:
             continue
         if now - seen["since"] < settle or len(found.ready) == limit:
             found.pending += 1
             continue
         seen["done"] = True
-        reason = _fault_of(name, folder, twin) or fault(folder)
+        reason = _naming_defect(name, folder, same_name) or defect(folder)
         if reason is None:
             found.ready.append(f"{name}={folder}")
         else:
@@ -68,30 +69,30 @@ def look(
     return found
 
 
-def _fault_of(name: str, folder: str, twin: str) -> str | None:
+def _naming_defect(name: str, folder: str, same_name: str) -> str | None:
     if not name:
-        return "neither its name nor a trainer_state.json says the step"
-    return None if twin == folder else f"{folder} has the step of {twin}; name one of them otherwise"
+        return "neither its name nor a trainer_state.json gives the step"
+    return None if same_name == folder else f"{folder} has the same step as {same_name}; rename one of them"
 
 
 def fingerprint(folder: str) -> str:
-    """Hash of the names, sizes and times of all files in a folder: another value when one of them is written to."""
+    """Hash the names, sizes and times of all files in a folder; it changes whenever one of them is written to."""
     digest = hashlib.sha256()
-    for place, folders, files in os.walk(folder):
+    for inner, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
-            path = os.path.join(place, name)
+            path = os.path.join(inner, name)
             try:
                 status = os.stat(path)
-            except OSError:  # gone meanwhile, or a link to nowhere
+            except OSError:  # deleted in the meantime, or a broken link
                 digest.update(f"{path}\0".encode("utf-8", "surrogateescape"))
                 continue
             digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def fault(folder: str) -> str | None:
-    """Why a checkpoint is not whole; None where it is, as far as can be seen without loading it."""
+def find_defect(folder: str) -> str | None:
+    """Why a checkpoint is incomplete; None if it is complete as far as can be seen without loading it."""
     try:
         inspect("checkpoint", folder, None, served_elsewhere=False)
         for path in sorted(Path(folder).glob("*.index.json")):
@@ -104,14 +105,14 @@ def fault(folder: str) -> str | None:
 
 
 def _check_index(path: Path) -> None:
-    """Raise UserError unless every file that an index of shards names is there."""
+    """Raise UserError unless every file in an index of shards exists."""
     try:
         shards = sorted(set(read_json(path)["weight_map"].values()))
         missing = [name for name in shards if not (path.parent / name).is_file()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no index of weights; is the checkpoint complete?") from error
+        raise UserError(f"{path} is not a valid index of weights; is the checkpoint complete?") from error
     if missing:
-        raise UserError(f"{path.parent} has no {missing[0]}, which {path.name} names ({len(missing)} of {len(shards)})")
+        raise UserError(f"{len(missing)} of the {len(shards)} files in {path} are missing, the first is {missing[0]}")
 
 
 def _check_safetensors(path: Path) -> None:
@@ -122,15 +123,15 @@ def _check_safetensors(path: Path) -> None:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(min(length, size)))
         tensors = [value for name, value in header.items() if name != "__metadata__"]
-        whole = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0)
+        expected = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise UserError(f"{path} has no safetensors header; was it cut off?") from error
-    if size != whole:
-        raise UserError(f"{path} has {size} bytes, not the {whole} that its header says; was it cut off?")
+        raise UserError(f"{path} has no valid safetensors header; was it truncated?") from error
+    if size != expected:
+        raise UserError(f"{path} has {size} bytes, but its header says {expected}; was it truncated?")
 
 
 def _state(path: str) -> dict[str, Any]:
-    """What the last call saw; nothing where the file is missing or damaged, which costs one wait."""
+    """Read the state of the last call; empty if the file is missing or damaged, which only costs another wait."""
     try:
         value = read_json(path)
         return {folder: dict(seen) for folder, seen in value.items() if {"signature", "since", "done"} <= set(seen)}
@@ -140,10 +141,10 @@ def _state(path: str) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evalsuite.launch.watch", description=__doc__.splitlines()[0])
-    parser.add_argument("state", help="a JSON file, made if it is not there")
-    parser.add_argument("--settle", type=float, required=True, help="how long nothing must have changed")
-    parser.add_argument("--order", choices=("oldest", "newest"), default="oldest")
-    parser.add_argument("--limit", type=int, help="how many may be ready at a time; default: all")
+    parser.add_argument("state", metavar="STATE", help="a JSON file, which is created if it does not exist")
+    parser.add_argument("--settle", type=float, required=True, help="seconds for which no file must have changed")
+    parser.add_argument("--order", choices=("oldest", "newest"), default="oldest", help="which checkpoint comes first")
+    parser.add_argument("--limit", type=int, help="how many may be ready at a time (default: all)")
     return parser
 
 
@@ -154,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     checkpoints = [(name, folder) for name, folder in lines]
     state = _state(args.state)
     ordered = checkpoints if args.order == "oldest" else checkpoints[::-1]
-    found = look(state, ordered, time.time(), args.settle, args.limit, fault)
+    found = scan(state, ordered, time.time(), args.settle, args.limit, find_defect)
     write_json(args.state, state)
     for line in found.ready:
         print(f"ready\t{line}")

@@ -1,4 +1,4 @@
-"""The curves of a series on Weights & Biases and in TensorBoard: the right numbers at the right step, each once."""
+"""The curves of a series in Weights & Biases and TensorBoard: the right numbers at the right step, each sent once."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(output: Path, *rows: dict[str, str]) -> Path:
-    """An analysis with these rows, and the checkpoints' folders."""
+    """Write an analysis with these rows, and create the checkpoints' folders."""
     whole = [ROW | {"model": f"{row.get('series', 'run7')}@{row['step']}"} | row for row in rows]
     for row in whole:
         (output / row["model"]).mkdir(parents=True, exist_ok=True)
@@ -37,12 +37,12 @@ def write(output: Path, *rows: dict[str, str]) -> Path:
     return output
 
 
-def give(output: Path, *places: str) -> int:
-    return curves.main([str(output), "--series", "run7", *places])
+def send(output: Path, *flags: str) -> int:
+    return curves.main([str(output), "--series", "run7", *flags])
 
 
 def history(output: Path) -> Iterator[dict[str, Any]]:
-    """Every row that W&B's offline files hold, and that they are of the run, with an x axis of its own."""
+    """The rows in W&B's offline files; asserts that they belong to the run and have an x axis of their own."""
     files = (output / "logs" / "wandb").glob("offline-run-*/*.wandb")
     for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):
         records = wandb_log(path)
@@ -57,7 +57,7 @@ def history(output: Path) -> Iterator[dict[str, Any]]:
                 yield {name: value for name, value in row.items() if name.startswith("eval/")}
 
 
-def test_wandb_gets_a_row_a_checkpoint_in_the_existing_run_on_an_axis_of_its_own(tmp_path, capsys):
+def test_wandb_gets_a_row_per_checkpoint_in_the_existing_run_on_a_separate_axis(tmp_path, capsys):
     first = {"step": "400", "mean_accuracy": "0.5", "wilson_low": "0.3", "wilson_high": "0.7"}
     second = {
         "step": "400",
@@ -68,8 +68,8 @@ def test_wandb_gets_a_row_a_checkpoint_in_the_existing_run_on_an_axis_of_its_own
     }
     other = {"step": "800", "mean_accuracy": "0.75", "setting": "temperature=1, a/b"}
     output = write(tmp_path, first, second, other, other | {"series": "run8"})
-    assert give(output, "--wandb_run", "train7") == 0
-    assert capsys.readouterr().out == "given to W&B run train7: 3 new of 3 points\n"
+    assert send(output, "--wandb_run", "train7") == 0
+    assert capsys.readouterr().out == "sent to W&B run train7: 3 new of 3 points\n"
     four, eight = history(output)
     assert four["eval/step"] == 400 and eight["eval/step"] == 800
     shown = {
@@ -85,8 +85,8 @@ def test_wandb_gets_a_row_a_checkpoint_in_the_existing_run_on_an_axis_of_its_own
     assert eight["eval/aime24/temperature=1, a_b/accuracy"] == 0.75
 
 
-def test_the_service_of_a_program_that_started_us_is_left_alone(tmp_path, monkeypatch):
-    """It would write when that program ends: here it is nowhere."""
+def test_the_wandb_service_of_a_parent_process_is_not_used(tmp_path, monkeypatch):
+    """That service would write when the parent process ends; here it does not exist."""
     monkeypatch.setenv("WANDB_SERVICE", f"3-{os.getpid()}-unix-{tmp_path}/none")
     output = write(tmp_path, {"step": "400", "mean_accuracy": "0.5"})
     command = [
@@ -103,44 +103,45 @@ def test_the_service_of_a_program_that_started_us_is_left_alone(tmp_path, monkey
     assert [row["eval/step"] for row in history(output)] == [400]
 
 
-def test_a_checkpoint_is_given_once_to_each_place_and_again_when_its_numbers_change(tmp_path, capsys):
+def test_a_checkpoint_is_sent_once_to_each_tracker_and_again_when_its_numbers_change(tmp_path, capsys):
     rows = [{"step": "400", "mean_accuracy": "0.5"}, {"step": "800", "mean_accuracy": "0.6"}]
     places = ("--wandb_run", "train7", "--tensorboard", str(tmp_path / "tb"))
-    assert give(write(tmp_path, *rows[:1]), *places) == 0
-    assert give(write(tmp_path, *rows), *places) == 0 == give(tmp_path, *places)
+    assert send(write(tmp_path, *rows[:1]), *places) == 0
+    assert send(write(tmp_path, *rows), *places) == 0 == send(tmp_path, *places)
     assert [(row["eval/step"], row["eval/aime24/accuracy"]) for row in history(tmp_path)] == [(400, 0.5), (800, 0.6)]
-    assert give(write(tmp_path, rows[0] | {"mean_accuracy": "0.7"}, rows[1]), *places) == 0
+    assert send(write(tmp_path, rows[0] | {"mean_accuracy": "0.7"}, rows[1]), *places) == 0
     assert [row["eval/step"] for row in history(tmp_path)] == [400, 800, 400]
-    assert give(tmp_path, "--tensorboard", str(tmp_path / "elsewhere")) == 0
+    assert send(tmp_path, "--tensorboard", str(tmp_path / "elsewhere")) == 0
     scores = [(step, value) for step, tag, value in tensorboard_scalars(tmp_path / "tb" / "run7") if "accuracy" in tag]
     assert scores == [(400, 0.5), (800, pytest.approx(0.6)), (400, pytest.approx(0.7))]
     assert capsys.readouterr().out.endswith("elsewhere: 2 new of 2 points\n")
 
 
-def test_tensorboard_has_the_same_names_by_the_training_s_step(tmp_path):
+def test_tensorboard_has_the_same_names_at_the_step_of_the_training(tmp_path):
     write(tmp_path, {"step": "400", "mean_accuracy": "0.5"})
-    assert give(tmp_path, "--tensorboard", str(tmp_path / "tb")) == 0
+    assert send(tmp_path, "--tensorboard", str(tmp_path / "tb")) == 0
     found = {tag: value for step, tag, value in tensorboard_scalars(tmp_path / "tb" / "run7") if step == 400}
     assert found["eval/aime24/accuracy"] == 0.5 and found["eval/aime24/mean_output_tokens"] == 812.5
     assert found["eval/aime24/ci_high"] == pytest.approx(0.9) and found["eval/aime24/truncated_rate"] == 0.25
 
 
-def test_what_is_still_under_way_is_not_given(tmp_path, capsys):
+def test_provisional_results_are_not_sent(tmp_path, capsys):
     write(tmp_path, {"step": "400", "mean_accuracy": "0.5", "provisional": "true"})
-    assert give(tmp_path, "--wandb_run", "train7") == 0
+    assert send(tmp_path, "--wandb_run", "train7") == 0
     assert "0 new of 0 points" in capsys.readouterr().out and not list(history(tmp_path))
 
 
-def test_a_place_that_fails_is_named_and_offered_again_while_the_other_is_served(tmp_path, capsys):
+def test_a_tracker_that_fails_is_reported_and_tried_again_while_the_other_is_served(tmp_path, capsys):
     write(tmp_path, {"step": "400", "mean_accuracy": "0.5"})
     (tmp_path / "tb").write_text("no folder")
     places = ("--tensorboard", str(tmp_path / "tb"), "--wandb_run", "train7")
-    assert give(tmp_path, *places) == 1
+    assert send(tmp_path, *places) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("curves: not given to TensorBoard ") and said.err.endswith("; it is tried again\n")
-    assert len(said.err.splitlines()) == 1 and "given to W&B run train7: 1 new" in said.out
+    assert said.err.startswith("curves: not sent to TensorBoard ")
+    assert said.err.endswith("; the next report tries again\n")
+    assert len(said.err.splitlines()) == 1 and "sent to W&B run train7: 1 new" in said.out
     (tmp_path / "tb").unlink()
-    assert give(tmp_path, *places) == 0 and len(list(history(tmp_path))) == 1
+    assert send(tmp_path, *places) == 0 and len(list(history(tmp_path))) == 1
     assert tensorboard_scalars(tmp_path / "tb" / "run7")
 
 
@@ -148,14 +149,14 @@ def test_a_place_that_fails_is_named_and_offered_again_while_the_other_is_served
     ("places", "said"),
     [(("--wandb_run", "x"), "WANDB_RUN_ID=x needs the package wandb: pip install wandb"),
      (("--tensorboard", "x"), "WATCH_TENSORBOARD needs the package tensorboardX: pip install tensorboardX"),
-     ((), "name a place: --wandb_run ID, --tensorboard FOLDER")],
+     ((), "give --wandb_run ID, --tensorboard FOLDER, or both")],
 )  # fmt: skip
-def test_a_missing_package_is_said_in_one_line(tmp_path, capsys, monkeypatch, places, said):
+def test_a_missing_package_is_one_line(tmp_path, capsys, monkeypatch, places, said):
     for package in ("wandb", "tensorboardX"):
         monkeypatch.setitem(sys.modules, package, None)
-    assert give(tmp_path, *places, "--check") == 2 and capsys.readouterr().err == f"curves: {said}\n"
+    assert send(tmp_path, *places, "--check") == 2 and capsys.readouterr().err == f"curves: {said}\n"
 
 
-def test_without_an_analysis_it_says_what_makes_one(tmp_path, capsys):
-    assert give(tmp_path, "--tensorboard", str(tmp_path / "tb")) == 1
+def test_without_an_analysis_it_says_which_scripts_to_run(tmp_path, capsys):
+    assert send(tmp_path, "--tensorboard", str(tmp_path / "tb")) == 1
     assert "run analyze_results.py and analyze_summary.py" in capsys.readouterr().err

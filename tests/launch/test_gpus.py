@@ -1,13 +1,13 @@
-"""GPUS=N: several models at once on pretended GPUs, with the stub in place of main.py."""
+"""GPUS=N: several models in parallel on pretended GPUs, with the stub in place of main.py."""
 
 import os
 import signal
-import time
 
 import pytest
 
 from evalsuite.launch import gpus
 from tests.support.stub_suite import Suite
+from tests.support.sweeps import until
 
 RECORDER = """#!/bin/sh
 if [ "${1##*/}" = main.py ] && [ -n "$CUDA_VISIBLE_DEVICES" ]; then
@@ -19,7 +19,7 @@ exec "$REAL_STUB" "$@"
 
 @pytest.fixture
 def suite(tmp_path):
-    """The stub, behind a script that notes which GPUs a call was given."""
+    """The stub, behind a script that records which GPUs a call was given."""
     suite = Suite(tmp_path)
     recorder = tmp_path / "recorder"
     recorder.write_text(RECORDER)
@@ -29,18 +29,21 @@ def suite(tmp_path):
 
 
 def used(suite) -> list[tuple[str, str]]:
-    """(GPUs, model) of each call, in the order of their starts."""
-    rows = [line.split() for line in (suite.folder / "used").read_text().splitlines()]
+    """(GPUs, model) of each call, in the order in which they started."""
+    path = suite.folder / "used"
+    rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
     return [(row[0], row[1].split("=")[0]) for row in rows]
 
 
-def test_each_call_gets_the_gpus_of_its_parallel_sizes_and_none_is_shared(suite):
-    suite.rules(**{"engine/": {"seconds": 2}})
-    done = suite.run(
-        MODELS="a=./a b=./b c=./c", MODEL_ARGS="b=--tensor_parallel_size 2 --data_parallel_size 2", GPUS="6"
-    )
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith(("started", "finished"))] == [
+def test_each_call_gets_the_gpus_for_its_parallel_sizes_and_none_is_shared(suite):
+    suite.rules(**{"engine/": {"until": "all run"}})
+    models = {"MODELS": "a=./a b=./b c=./c", "MODEL_ARGS": "b=--tensor_parallel_size 2 --data_parallel_size 2"}
+    process = suite.start(**models, GPUS="6")
+    until(lambda: len(used(suite)) == 3)
+    (suite.folder / "all run").touch()
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    assert [line.split()[0] for line in out.splitlines() if line.startswith(("started", "finished"))] == [
         *["started"] * 3, *["finished"] * 3,
     ]  # fmt: skip
     given = {model: cards.split(",") for cards, model in used(suite)}
@@ -54,7 +57,7 @@ def test_the_longest_call_starts_first_and_waiting_calls_take_freed_gpus(suite):
     assert {cards for cards, _ in used(suite)} == {"0"}
 
 
-def test_a_call_that_dies_frees_its_gpus_and_is_named_at_the_end(suite):
+def test_a_call_that_dies_frees_its_gpus_and_is_listed_at_the_end(suite):
     suite.rules(**{"engine/1": {"exit": 1, "say": "no memory"}})
     done = suite.run(MODELS="a=./a b=./b", GPUS="1")
     assert done.returncode == 1 and [model for _, model in used(suite)] == ["a", "b"]
@@ -62,32 +65,30 @@ def test_a_call_that_dies_frees_its_gpus_and_is_named_at_the_end(suite):
     assert suite.calls("analyze_summary.py") == [["output"]]
 
 
-def test_a_signal_reaches_every_running_call_and_starts_no_other(suite):
-    suite.rules(**{"engine/": {"seconds": 60}})
+def test_a_signal_reaches_every_running_call_and_no_other_is_started(suite):
+    suite.rules(**{"engine/": {"until": "never"}})
     process = suite.start(MODELS="a=./a b=./b c=./c", GPUS="2")
-    deadline = time.monotonic() + 20
-    while sum("waiting" in log.read_text() for log in suite.folder.glob("output/logs/*_0*.log")) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    logs = suite.folder.glob
+    until(lambda: sum("waiting" in log.read_text() for log in logs("output/logs/*_0*.log")) == 2)
     os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=20)
-    logs = "".join(log.read_text() for log in suite.folder.glob("output/logs/*_0*.log"))
-    assert process.returncode == 130 and logs.count("stopped by SIGINT") == 2 and len(used(suite)) == 2
+    process.communicate(timeout=600)
+    said = "".join(log.read_text() for log in logs("output/logs/*_0*.log"))
+    assert process.returncode == 130 and said.count("stopped by SIGINT") == 2 and len(used(suite)) == 2
 
 
-def test_a_model_that_can_never_fit_is_told_before_anything_runs(suite):
+def test_a_model_that_needs_too_many_gpus_is_refused_before_anything_runs(suite):
     done = suite.run(EXTRA_ARGS="--tensor_parallel_size 4", GPUS="2")
-    assert done.returncode == 2 and "needs 4 GPUs, GPUS=2" in done.stderr + done.stdout
+    assert done.returncode == 2 and "needs 4 GPUs, but GPUS=2" in done.stderr + done.stdout
     assert not any("--log_dir" in call for call in suite.calls())
 
 
-def test_what_is_finished_is_not_started_again(suite):
+def test_finished_calls_are_not_started_again(suite):
     suite.run(GPUS="2")
     before = len(used(suite))
     assert suite.run(GPUS="2").returncode == 0 and len(used(suite)) == before
 
 
-def test_gpus_that_are_not_visible_are_an_error(monkeypatch, tmp_path):
+def test_more_gpus_than_are_visible_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     assert gpus.devices(2) == ["3", "5"]
     with pytest.raises(gpus.UserError, match="GPUS=3"):

@@ -1,4 +1,4 @@
-"""Nodes without internet: --prefetch fills the caches from a hub, the run then needs no network and asks for none."""
+"""Nodes without internet: --prefetch fills the caches from a hub, and the run then never tries to use the network."""
 
 import json
 import os
@@ -12,24 +12,24 @@ import pytest
 from tests.support.hub_downloads import serving
 from tests.support.sweeps import ROOT, Fake, experiments, make_model, sum_problem
 
-NO_NETWORK = ["unshare", "--net", "--map-root-user"]  # a network of its own, without even loopback
+NO_NETWORK = ["unshare", "--net", "--map-root-user"]  # its own network namespace, without even loopback
 
 
 def prefix() -> list[str]:
-    """What takes the network from a command, where that is allowed here; the audit hook refuses connections anyway."""
+    """The command prefix that removes the network, if it is permitted; the audit hook refuses connections anyway."""
     if shutil.which("unshare") is None:
         return []
     return NO_NETWORK if subprocess.run([*NO_NETWORK, "true"], capture_output=True).returncode == 0 else []
 
 
 class Node:
-    """run_interactive.sh on a machine with a cache of its own, a hub model and a hub data set to evaluate."""
+    """run_interactive.sh with its own cache, and a hub model and a hub data set to evaluate."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, fake = folder, Fake(folder / "fake")
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         engine = fake.environment()
-        python = engine.pop("ENGINE_PYTHON")  # as a flag: run_interactive.sh would ask it for its versions
+        python = engine.pop("ENGINE_PYTHON")  # given as a flag, because run_interactive.sh would query its versions
         self.env = kept | engine | {"SETUP": "0", "PYTHON": sys.executable, "LOCAL_DIR": str(folder)}
         self.env |= {"MODELS": "org/bytes", "TASKS": "aime24", "SEEDS": "0", "DEVICE": "cpu", "MAX_MODEL_LENGTHS": ""}
         self.env |= {
@@ -62,15 +62,15 @@ def hub(tmp_path_factory: pytest.TempPathFactory):
         yield url
 
 
-def test_prefetch_fetches_a_model_and_a_data_set_and_then_says_that_they_are_there(node: Node, hub: str) -> None:
+def test_prefetch_fetches_a_model_and_a_data_set_only_once(node: Node, hub: str) -> None:
     first = node.run("--prefetch", HF_ENDPOINT=hub)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "fetched   org/bytes into " in first.stdout and "data of aime24: 30 problems" in first.stdout
     again = node.run("--prefetch", HF_HUB_OFFLINE="1")
-    assert again.returncode == 0 and "there     org/bytes" in again.stdout, again.stdout + again.stderr
+    assert again.returncode == 0 and "exists    org/bytes" in again.stdout, again.stdout + again.stderr
 
 
-def test_the_run_works_without_a_network_and_never_tries_one(node: Node) -> None:
+def test_the_run_works_without_a_network_and_never_tries_to_use_it(node: Node) -> None:
     audit = {
         "PYTHONPATH": str(ROOT / "tests" / "support" / "stubs" / "audit"),
         "CONNECTIONS": str(node.folder / "connections"),
@@ -82,6 +82,6 @@ def test_the_run_works_without_a_network_and_never_tries_one(node: Node) -> None
     assert (node.folder / "connections").read_text() == ""
 
 
-def test_what_was_not_prefetched_is_told_in_one_line(node: Node) -> None:
+def test_a_model_that_was_not_prefetched_is_one_line(node: Node) -> None:
     done = node.run("--prefetch", HF_HUB_OFFLINE="1", MODELS="org/absent")
     assert done.returncode == 1 and "cannot fetch org/absent" in done.stderr

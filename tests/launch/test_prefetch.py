@@ -1,10 +1,10 @@
-"""--prefetch without a network: what is there is said to be there, what cannot be had is one line."""
+"""--prefetch without a network: existing models and data are reported, a missing model is one line."""
 
 from evalsuite.launch import prefetch
 
 
 def cached(folder, name, revision="0" * 40):
-    """A hub cache that holds a model of one file."""
+    """Create a hub cache that holds a model with one file."""
     model = folder / ("models--" + name.replace("/", "--"))
     (model / "refs").mkdir(parents=True)
     (model / "refs" / "main").write_text(revision)
@@ -12,15 +12,15 @@ def cached(folder, name, revision="0" * 40):
     (model / "snapshots" / revision / "config.json").write_text("{}")
 
 
-def test_a_cached_model_and_local_data_are_there(tmp_path, monkeypatch, capsys):
+def test_a_cached_model_and_local_data_are_reported_as_existing(tmp_path, monkeypatch, capsys):
     cached(tmp_path, "org/name")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
     assert prefetch.main(["--model", "org/name", "--task", "demo_words", "demo_arithmetic"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["there"] * 3
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["exists"] * 3
 
 
-def test_a_model_that_cannot_be_had_is_one_line(tmp_path, monkeypatch, capsys):
+def test_a_model_that_cannot_be_fetched_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert prefetch.main(["--model", "org/absent", "--task", "demo_words"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,5 +1,5 @@
-"""A sweep of four models on a real Slurm cluster, through all that befalls jobs: the results are a local run's, and
-nothing was asked twice."""
+"""A sweep of four models on a real Slurm cluster, with killed, requeued and preempted jobs and a failed node: the
+results are those of a local run, and no request is repeated."""
 
 import json
 import os
@@ -13,13 +13,13 @@ import pytest
 
 from evalsuite.store.locks import STALE_SECONDS
 from tests.support.slurm_site import Site, answering, is_done
-from tests.support.sweeps import make_model, marked
+from tests.support.sweeps import make_model, marked, until
 
 pytestmark = pytest.mark.slurm
 
 HOLD = 16  # answers after which the server waits, so that every task is in the middle of its work
-AT_ONCE = 2  # requests of a task
-IN_FLIGHT = AT_ONCE + 8  # main.py keeps a few more at the server, so that it never runs dry
+AT_ONCE = 2  # requests of a task in parallel
+IN_FLIGHT = AT_ONCE + 8  # main.py keeps a few more at the server, so that it is always busy
 SWEEP = {
     "PYTHON": sys.executable, "MAX_NUM_SEQUENCES": str(AT_ONCE), "EXTRA_ARGS": "--allow_broken --grade_jobs 1",
     "SLURM_CPUS": "2", "SLURM_TIME": "30", "SEEDS": "0", "TASKS": "demo_arithmetic", "DATA_DIR": "data",
@@ -27,7 +27,7 @@ SWEEP = {
 
 
 def problems(folder: Path) -> None:
-    """36 problems, of which the server gets about a quarter right."""
+    """Write 36 problems, of which the server gets about a quarter right."""
     folder.mkdir()
     rows = [{"id": f"p{at}", "problem": f"What is {at} modulo 4?", "answer": str(at % 4)} for at in range(36)]
     (folder / "demo_arithmetic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -42,7 +42,7 @@ def served(count: int) -> str:
 
 
 def answered(record: Path) -> dict[str, Counter]:
-    """Per model how often each prompt with its seed was answered."""
+    """Count for each model how often each prompt with its seed was answered."""
     found = defaultdict(Counter)
     for line in record.read_text().splitlines() if record.exists() else ():
         model, request = json.loads(line)
@@ -51,8 +51,8 @@ def answered(record: Path) -> dict[str, Counter]:
 
 
 def until_each_has(site: Site, record: Path, answers: int) -> None:
-    """Every one of the four models has got so many answers; none may end before."""
-    deadline = time.monotonic() + 240
+    """Wait until each of the four models has this many answers; none may end before."""
+    deadline = time.monotonic() + 900
     while sum(one.total() >= answers for one in answered(record).values()) < 4:
         ended = [number for number in "1234" if len(site.events(number)) > 1]
         assert time.monotonic() < deadline and not ended, site.run("--slurm", "--status").stdout
@@ -60,7 +60,7 @@ def until_each_has(site: Site, record: Path, answers: int) -> None:
 
 
 def kill_main(site: Site, number: str) -> None:
-    """SIGKILL to main.py of a call."""
+    """Kill main.py of a call with SIGKILL."""
     job, index = site.job(number).split("_")
     mine = set(marked(f"SLURM_ARRAY_JOB_ID={job}\0")) & set(marked(f"SLURM_ARRAY_TASK_ID={index}\0"))
     (pid,) = [pid for pid, words in marked("main.py --model").items() if pid in mine]
@@ -68,12 +68,9 @@ def kill_main(site: Site, number: str) -> None:
 
 
 def leave_lock(site: Site, number: str) -> None:
-    """What a node that died holding a call's experiment leaves behind: a lock that nobody keeps fresh."""
+    """Leave a lock that is not refreshed any more, like a node that died while it worked on a call's experiment."""
     (folder,) = site.folder.glob(f"output/m{number}/*_seed0")
-    deadline = time.monotonic() + 60
-    while (folder / ".lock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: not (folder / ".lock").exists())
     holder = {"host": "gone", "machine": "another", "pid": 1, "start": "1", "id": "0"}
     (folder / ".lock").write_text(json.dumps(holder))
     long_ago = time.time() - STALE_SECONDS + 20
@@ -81,7 +78,7 @@ def leave_lock(site: Site, number: str) -> None:
 
 
 def scores(output: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Per model and experiment the score of each problem."""
+    """The score of each problem, by model and experiment."""
     found = {}
     for path in output.glob("*/all_experiments_results.json"):
         experiments = json.loads(path.read_text())["experiments"]
@@ -92,7 +89,7 @@ def scores(output: Path) -> dict[str, dict[str, dict[str, float]]]:
     return found
 
 
-def test_killed_requeued_preempted_and_on_a_failed_node_an_array_gives_a_local_runs_results(site, tmp_path):
+def test_an_array_with_killed_requeued_and_preempted_tasks_gives_the_results_of_a_local_run(site, tmp_path):
     make_model(tmp_path / "bytes")
     problems(tmp_path / "data")
     record = tmp_path / "asked"
@@ -107,7 +104,7 @@ def test_killed_requeued_preempted_and_on_a_failed_node_an_array_gives_a_local_r
         site.command("sbatch", *urgent, "--wrap=sleep 1")
         leave_lock(site, "3")
         record.with_name("asked.go").touch()
-        site.until(is_done, 240, pause=3)
+        site.until(is_done, pause=3)
         asked = answered(record)
         local = site.run(MODELS=models(1), OUTPUT_DIR="local", MODEL_ARGS="m1=--served_model local")
         assert local.returncode == 0, local.stderr
@@ -118,5 +115,5 @@ def test_killed_requeued_preempted_and_on_a_failed_node_an_array_gives_a_local_r
     expected = scores(site.folder / "local")["m1"]
     assert scores(site.folder / "output") == {f"m{number}": expected for number in range(1, 5)}
     assert {score for one in expected.values() for score in one.values()} == {0.0, 1.0}
-    for model, requests in asked.items():  # more than once only what was in flight when a task was stopped
+    for model, requests in asked.items():  # only requests in flight when a task was stopped may be repeated
         assert requests.keys() == needed.keys() and requests.total() - needed.total() <= IN_FLIGHT, model

@@ -1,4 +1,4 @@
-"""A run of training watched by the whole suite beside the fake server: interrupted, gone on with, and told to stop."""
+"""A training run watched by the whole suite with the fake server: interrupted, continued, and stopped."""
 
 import contextlib
 import csv
@@ -22,12 +22,12 @@ PROBLEMS = 30
 
 
 class Training:
-    """A folder with a training run, its data, and what the watch is told."""
+    """A folder with a training run, its data, and the variables of the watch."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.output, self.log = folder, folder / "output", folder / "watch.log"
         self.run = folder / "ckpts" / "run7"
-        self.kept = self.asked = 0  # answers that the interrupted watch left, and requests after it
+        self.kept = self.asked = 0  # answers kept from the interrupted watch, and requests after it
         make_data(folder / "data", PROBLEMS)
         (folder / "my.conf").write_text(
             f"""LOCAL_DIR={folder} DATA_DIR=data BASE_URL={url} SETUP=0 PYTHON={sys.executable}
@@ -41,7 +41,7 @@ class Training:
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[subprocess.Popen]:
-        """The script watching; whatever happens, it ends with the block."""
+        """Run the script in the background; it is ended with the block."""
         command = ["bash", str(ROOT / "run_interactive.sh"), "--watch", "ckpts/run7/checkpoint-*", "my.conf"]
         with self.log.open("a") as stream:
             process = subprocess.Popen(
@@ -54,7 +54,7 @@ class Training:
             process.wait(60)
 
     def until(self, condition: Callable[[], Any], process: subprocess.Popen) -> None:
-        """Wait while the watch runs; where it ends, or nothing comes of it, its log is the reason."""
+        """Wait for a condition while the watch runs; if that fails, show its log."""
         with contextlib.suppress(AssertionError):
             until(lambda: condition() or process.poll() is not None, 200)
         assert condition(), self.log.read_text()
@@ -62,8 +62,8 @@ class Training:
     def journaled(self, name: str) -> int:
         return sum(1 for folder in self.output.glob(f"{name}/*_seed0") for _ in Journal(folder).read())
 
-    def given(self) -> list[dict[str, Any]]:
-        """What W&B's offline files hold, oldest first."""
+    def sent(self) -> list[dict[str, Any]]:
+        """The rows in W&B's offline files, oldest first."""
         files = sorted(self.output.glob("logs/wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
         rows = [{item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.history.item}
                 for path in files for record in wandb_log(path)]  # fmt: skip
@@ -72,7 +72,7 @@ class Training:
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
-    """Step 100 is interrupted half-way; then 200 is copied slowly, 300 stays broken, and STOP comes."""
+    """Step 100 is interrupted half-way; then 200 is copied slowly, 300 stays broken, and STOP is created."""
     folder = tmp_path_factory.mktemp("training")
     fake = Fake(folder / "fake")
     with running_server(fake) as url:
@@ -87,7 +87,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
         assert run.kept < PROBLEMS
         fake.tell()
         with run.watch() as process:
-            run.until(run.given, process)
+            run.until(run.sent, process)
             _copy_slowly(run)
             assert process.wait(200) == 0, run.log.read_text()
         run.asked = len(fake.bodies) - asked
@@ -103,21 +103,21 @@ def _copy_slowly(training: Training) -> None:
     shutil.copy(whole / "config.json", slow)
     for path in whole.glob("*.json"):
         shutil.copy(path, slow)
-    until(lambda: "skipped, until it changes: run7@300" in training.log.read_text())
+    until(lambda: "skipped until it changes: run7@300" in training.log.read_text())
     shutil.copy(whole / "model.safetensors", slow)
     (training.run / "STOP").touch()
 
 
-def test_every_whole_checkpoint_is_evaluated_once_and_no_answer_is_asked_for_twice(training):
+def test_every_complete_checkpoint_is_evaluated_once_without_repeated_requests(training):
     found = experiments(training.output)
     assert sorted((one["series"], one["step"], one["status"]) for one in found.values()) == [
         ("run7", step, "finished") for step in (100, 200)
     ]
     assert training.asked == 2 * PROBLEMS - training.kept
-    assert "skipped, until it changes: run7@300: " in training.log.read_text()
+    assert "skipped until it changes: run7@300: " in training.log.read_text()
 
 
-def test_the_analysis_and_the_report_know_both_checkpoints(training):
+def test_the_analysis_and_the_report_have_both_checkpoints(training):
     rows = list(csv.DictReader((training.output / "series_analysis.csv").open()))
     assert [(row["series"], row["step"], row["n_problems"]) for row in rows] == [
         ("run7", step, str(PROBLEMS)) for step in ("100", "200")
@@ -125,12 +125,12 @@ def test_the_analysis_and_the_report_know_both_checkpoints(training):
     assert all(name in (training.output / "report.html").read_text() for name in ("run7@100", "run7@200"))
 
 
-def test_both_trackers_have_each_checkpoint_once_with_the_analysis_numbers(training):
+def test_both_trackers_have_each_checkpoint_once_with_the_numbers_of_the_analysis(training):
     rows = {int(row["step"]): row for row in csv.DictReader((training.output / "series_analysis.csv").open())}
-    given = training.given()
-    assert [row["eval/step"] for row in given] == [100, 200]
+    sent = training.sent()
+    assert [row["eval/step"] for row in sent] == [100, 200]
     scalars = tensorboard_scalars(training.folder / "tb" / "run7")
-    for row in given:
+    for row in sent:
         step = row["eval/step"]
         for name in ("accuracy", "wilson_low", "wilson_high", "mean_output_tokens", "truncated_rate"):
             tag = f"eval/demo_arithmetic/{name}"
