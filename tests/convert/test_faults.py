@@ -15,7 +15,7 @@ from convert_parquet_to_csv import main
 from evalsuite.convert import file
 from evalsuite.convert.file import Options
 from evalsuite.convert.tree import convert_all
-from tests.support.sweeps import ROOT, until
+from tests.support.sweeps import ROOT
 
 
 def put(path, rows=2000):
@@ -90,7 +90,7 @@ def test_temporary_files_of_a_killed_conversion_are_removed_once_they_are_old(tm
 ENDLESS = """
 import runpy, signal
 from evalsuite.convert import file
-file.rows = lambda *_, **more: signal.pause()
+file.rows = lambda *_, **more: (print("begun", flush=True), signal.pause())
 runpy.run_path("convert_parquet_to_csv.py", run_name="__main__")
 """
 
@@ -98,8 +98,8 @@ runpy.run_path("convert_parquet_to_csv.py", run_name="__main__")
 def test_terminating_the_command_leaves_no_temporary_file(tmp_path):
     put(tmp_path / "a.parquet", 5)
     command = [sys.executable, "-c", ENDLESS, str(tmp_path), "--jobs", "1"]
-    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    until(lambda: list(tmp_path.glob(".a.csv.*")))
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout.readline() == "begun\n" and list(tmp_path.glob(".a.csv.*"))
     running.terminate()
     assert "interrupted" in running.communicate(timeout=600)[1] and running.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]

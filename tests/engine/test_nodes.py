@@ -104,14 +104,14 @@ def test_a_dry_run_shows_the_commands_of_all_nodes(spread: Site):
 def test_if_the_other_nodes_share_dies_it_is_restarted_with_the_server_and_ends_with_it(spread: Site):
     fake = Fake(spread.folder / "fake")
     seen = spread.folder / "seen"
-    fake.tell(latency=600)
+    fake.tell(hang=True)
     spread.slurm()
     (pid,) = until(lambda: [pid for pid, words in marked(str(seen)).items() if "sleep 600" in words])
-    until(lambda: fake.events("request"), 120)
+    until(lambda: fake.events("request"))
     kill(pid)
     until(lambda: seen.read_text().count("--headless") == 2)
     fake.tell()
-    spread.until(lambda states: states["m"] in ("done", "failed"), 120, pause=2)
+    spread.until(lambda states: states["m"] in ("done", "failed"), pause=2)
     assert spread.events("1") == ["started", "ended 0"]
     calls = [line.split() for line in seen.read_text().splitlines()]
     started = sorted((words[0], words[-1]) for words in calls if "--nnodes" in words)

@@ -2,15 +2,13 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from evalsuite.engine.process import SupervisedProcess, short_temporary_folder
-from tests.support.sweeps import kill, marked, until
+from tests.support.sweeps import ROOT, kill, marked, until
 
-ROOT = Path(__file__).resolve().parents[2]
 # A server with a worker that ignores SIGTERM and runs in its own session, as vLLM's workers may.
 SERVER = """
 import os, signal, sys, time
@@ -21,8 +19,8 @@ if worker == 0:
     open(sys.argv[1] + "/engine.sock", "w").close()
     while True: time.sleep(1)
 open(sys.argv[1] + "/pids", "w").write(f"{os.getpid()} {worker}")
-if len(sys.argv) > 2: time.sleep(0.5); sys.exit(int(sys.argv[2]))
-while True: time.sleep(1)
+while len(sys.argv) < 3 or not os.path.exists(sys.argv[1] + "/end"): time.sleep(0.02)
+sys.exit(int(sys.argv[2]))
 """
 PARENT = """
 import sys, time
@@ -50,8 +48,8 @@ def test_nothing_remains_after_a_kill(victim: str) -> None:
     kill({"parent": parent.pid, "server": server, "worker": worker}[victim])
     if victim == "worker":  # vLLM's server ends when its worker dies, but this one runs until its parent ends
         kill(parent.pid)
-    until(lambda: not [pid for pid in marked(name) if pid != parent.pid], 15)
-    until(lambda: not folder.exists(), 5)
+    until(lambda: not [pid for pid in marked(name) if pid != parent.pid])
+    until(lambda: not folder.exists())
     kill(parent.pid)
     parent.wait()
     parent.stdout.close()
@@ -61,7 +59,7 @@ def test_stop_cleans_up_after_a_killed_supervisor() -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
     pids(supervised.folder)
     kill(supervised.process.pid)
-    until(lambda: supervised.exit_code is not None, 5)
+    until(lambda: supervised.exit_code is not None)
     supervised.stop()
     assert not marked(str(supervised.folder)) and not supervised.folder.exists()
 
@@ -77,30 +75,29 @@ def test_an_outer_supervisor_cleans_up_if_supervisor_and_parent_are_both_killed(
     kill(parent.pid)
     parent.wait()
     parent.stdout.close()
-    until(lambda: not marked(str(outer)) and not outer.exists() and not others.exists(), 20)
+    until(lambda: not marked(str(outer)) and not outer.exists() and not others.exists())
 
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_servers_worker_ends_with_it_and_its_exit_code_is_passed_on(code: int) -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}", str(code)])
     pids(supervised.folder)
-    until(lambda: supervised.exit_code is not None, 15)
+    (supervised.folder / "end").touch()
+    until(lambda: supervised.exit_code is not None)
     assert supervised.exit_code == code and not marked(str(supervised.folder))
     supervised.stop()
 
 
-def test_stop_ends_all_processes_within_seconds() -> None:
+def test_stop_ends_all_processes_though_none_would_end_by_itself() -> None:
     supervised = SupervisedProcess([sys.executable, "-c", SERVER, "{folder}"])
     pids(supervised.folder)
-    began = time.monotonic()
     supervised.stop()
-    assert time.monotonic() - began < 10
     assert not marked(str(supervised.folder)) and not supervised.folder.exists()
 
 
 def test_a_missing_command_fails_quickly_and_is_named_in_the_log(tmp_path: Path) -> None:
     supervised = SupervisedProcess([str(tmp_path / "no such python")], log=tmp_path / "log")
-    until(lambda: supervised.exit_code is not None, 10)
+    until(lambda: supervised.exit_code is not None)
     supervised.stop()
     assert supervised.exit_code != 0 and "no such python" in (tmp_path / "log").read_text()
 

@@ -11,13 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.sweeps import ROOT, until
 
 TORCH_MISSING = "ERROR: No matching distribution found for torch==2.13.0+cpu"
 
@@ -58,7 +57,7 @@ class Clone:
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess:
         process = self.start(*args, **env)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def calls(self, name: str) -> list[list[str]]:
@@ -147,24 +146,16 @@ def test_an_unusable_installation_is_not_marked_as_done(clone):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_installation_starts_again_from_scratch(clone, number):
-    clone.rules(**{"pip install": {"seconds": 30}})
+    clone.rules(**{"pip install": {"until": "never"}})
     process = clone.start()
-    wait_for(lambda: "waiting" in "".join(log.read_text() for log in clone.root.glob("logs/*.log")))
+    until(lambda: "waiting" in "".join(log.read_text() for log in clone.root.glob("logs/*.log")))
     leftover = clone.root / ".venv" / "half-written"
     leftover.touch()
     os.kill(process.pid, number)
-    process.communicate(timeout=20) if number == signal.SIGINT else kill_stub(clone)
-    assert process.wait(timeout=20) == (130 if number == signal.SIGINT else -9)
+    process.communicate(timeout=600) if number == signal.SIGINT else kill_stub(clone)
+    assert process.wait(timeout=600) == (130 if number == signal.SIGINT else -9)
     clone.rules()
     assert clone.run().returncode == 0 and not leftover.exists()
-
-
-def wait_for(condition) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited for 15 seconds")
 
 
 def kill_stub(clone: Clone) -> None:
@@ -216,12 +207,17 @@ def test_a_dry_run_installs_nothing(clone):
 
 
 def test_two_set_ups_at_the_same_time_install_once(clone):
-    clone.rules(**{"install --disable": {"seconds": 1}})
-    both = [clone.start(), clone.start()]
-    outs = [process.communicate(timeout=60)[0] for process in both]
+    clone.rules(**{"install --disable": {"until": "go"}})
+    first = clone.start()
+    until(lambda: clone.calls("pip"))
+    second = clone.start()
+    said = second.stdout.readline()
+    (clone.folder / "go").touch()
+    said += second.communicate(timeout=600)[0]
+    first.communicate(timeout=600)
     installs = [call for call in clone.calls("pip") if call[-1].endswith("requirements-cpu.txt")]
-    assert [process.returncode for process in both] == [0, 0] and len(installs) == 1
-    assert any("waiting for another set-up" in out for out in outs)
+    assert (first.returncode, second.returncode) == (0, 0) and len(installs) == 1
+    assert "waiting for another set-up" in said.splitlines()[0]
 
 
 REFUSALS = {

@@ -112,7 +112,7 @@ start_daemons() {
 
 await_idle() {
     local try
-    for ((try = 0; try < 150; try++)); do
+    for ((try = 0; try < 3000; try++)); do
         [[ $(sinfo -h -N -p main -o %T 2>/dev/null | grep -cx idle) != "$NODES" ]] || return 0
         sleep 0.1
     done

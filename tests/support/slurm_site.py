@@ -27,12 +27,12 @@ def running_cluster(folder: Path) -> Iterator[dict[str, str]]:
     """A new four-node cluster; yields the environment in which Slurm's commands reach it."""
     port = 21000 + os.getpid() % 500 * 20  # below the range from which systems assign ports
     env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PORT": str(port)}
-    started = subprocess.run(["bash", CLUSTER, "up", folder], env=env, capture_output=True, text=True, timeout=60)
+    started = subprocess.run(["bash", CLUSTER, "up", folder], env=env, capture_output=True, text=True, timeout=600)
     assert started.returncode == 0, started.stderr
     try:
         yield {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
-        subprocess.run(["bash", CLUSTER, "down", folder], env=env, check=False, timeout=120)
+        subprocess.run(["bash", CLUSTER, "down", folder], env=env, check=False, timeout=600)
 
 
 class Site:
@@ -48,13 +48,13 @@ class Site:
         (self.folder / "rules.json").write_text(json.dumps(rules))
 
     def command(self, *words: str) -> str:
-        done = subprocess.run(words, env=self.env, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(words, env=self.env, capture_output=True, text=True, timeout=600, check=True)
         return done.stdout
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             ["bash", ROOT / "run_interactive.sh", *args], env=self.env | env, cwd=self.folder,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,
         )  # fmt: skip
 
     def slurm(self, *args: str, **env: str) -> str:
@@ -76,7 +76,9 @@ class Site:
         rows = [line for line in rows if " jobs: " not in line]
         return {line[what:].split(":")[0].split()[0]: line[state:].split()[0] for line in rows}
 
-    def until(self, holds: Callable[[dict[str, str]], bool], seconds: float = 60, pause: float = 0.3) -> dict[str, str]:
+    def until(
+        self, holds: Callable[[dict[str, str]], bool], seconds: float = 900, pause: float = 0.3
+    ) -> dict[str, str]:
         """Wait until the states satisfy a condition. --status takes half a second of CPU time, so `pause` can be longer
         for tests that need the CPU."""
         deadline = time.monotonic() + seconds
@@ -102,7 +104,7 @@ class Site:
 
     def release(self) -> None:
         """Cancel everything that is still queued."""
-        subprocess.run(["scancel", "--user", str(os.getuid())], env=self.env, check=False, timeout=30)
+        subprocess.run(["scancel", "--user", str(os.getuid())], env=self.env, check=False, timeout=600)
 
 
 def is_done(states: dict[str, str]) -> bool:

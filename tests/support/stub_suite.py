@@ -32,7 +32,7 @@ class Suite:
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess:
         process = self.start(*args, **env)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def calls(self, script: str = "main.py") -> list[list[str]]:
@@ -55,4 +55,4 @@ def values(call: list[str], flag: str) -> list[str]:
 def shell(code: str) -> subprocess.CompletedProcess:
     """Run code in a bash that has sourced the script."""
     command = f"source {SCRIPT}; {code}"
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30)
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=600)
