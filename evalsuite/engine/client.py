@@ -69,10 +69,12 @@ class Endpoint:
 
     @property
     def url(self) -> str:
+        """Where completions are requested."""
         return f"{self.base_url}/v1/{'chat/completions' if self.chat else 'completions'}"
 
     @property
     def headers(self) -> dict[str, str]:
+        """The headers of every request."""
         return {"Authorization": self.authorization} if self.authorization else {}
 
 

@@ -67,6 +67,7 @@ class Server:
 
     @property
     def base_url(self) -> str:
+        """A URL for requests over the socket, in which the host name does not matter."""
         return "http://engine"
 
     def connector(self) -> aiohttp.BaseConnector:

@@ -33,6 +33,7 @@ NESTED_SECONDS = 12.0  # for the supervisors inside our folder to do their work
 
 
 def main(argv: list[str]) -> int:
+    """Supervise as described above; returns the server's exit code, or 128 plus the signal that ended it."""
     pipe, folder, command = int(argv[0]), argv[1], argv[2:]
     os.set_inheritable(pipe, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import lighteval.pipeline
-import numpy as np
 import pyarrow.parquet as pq
 from lighteval.logging.evaluation_tracker import EvaluationTracker
 from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
@@ -20,10 +19,10 @@ from lighteval.tasks.lighteval_task import LightevalTask
 from evalsuite.bounded import Bounded, BoundedCrash, BoundedMemory, BoundedTimeout
 from evalsuite.errors import RunError
 from evalsuite.files import sync
-from evalsuite.grading.judge import METRIC, Judge, Question, ask, judge_match
 from evalsuite.pipeline import push
-from evalsuite.pipeline.jobs import Graded, GradeJob, JudgeOptions
+from evalsuite.pipeline.jobs import Graded, GradeJob
 from evalsuite.pipeline.journal_model import JournalModel, config_from, with_token_array
+from evalsuite.pipeline.second_opinion import add_judge
 from evalsuite.store import manifest, stale
 from evalsuite.store.journal import Completion, Journal
 from evalsuite.tasks import metrics, registry
@@ -221,36 +220,6 @@ def _span(completions: list[Completion]) -> float:
 def _score(pipeline: Pipeline, metric: str) -> float:
     aggregated = pipeline.evaluation_tracker.metrics_logger.metric_aggregated
     return float(next(iter(aggregated.values()))[metric])
-
-
-def add_judge(pipeline: Pipeline, spec: str, options: JudgeOptions) -> None:
-    """Add the metric judge_match, for which the judge is asked about answers that `verified_match` rejects.
-
-    Raises RunError, and adds nothing, if the judge cannot be reached.
-    """
-    entries = pipeline.evaluation_tracker.details_logger.details[spec]
-    asked = [entry for entry in entries if _is_rejected_answer(entry)]
-    judge = Judge(options.base_url, options.model, os.environ.get(options.api_key_env) or None)
-    decided = dict(zip(map(id, asked), ask(judge, map(_question, asked)), strict=True))
-    words = {True: "same", False: "different", None: "undecided"}
-    for entry in entries:
-        decision = decided.get(id(entry))
-        entry.metric[METRIC] = judge_match(entry.metric["verified_match"] == 1, decision)
-        entry.doc.specific["judge_decision"] = words[decision] if id(entry) in decided else ""
-    values = [entry.metric[METRIC] for entry in entries]
-    aggregated = pipeline.evaluation_tracker.metrics_logger.metric_aggregated[spec]
-    aggregated[METRIC] = float(np.mean(values))
-    if len(values) > 1:
-        aggregated[f"{METRIC}_stderr"] = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def _is_rejected_answer(entry: Any) -> bool:
-    return entry.metric.get("verified_match") == 0 and entry.doc.specific.get("extracted_answer") is not None
-
-
-def _question(entry: Any) -> Question:
-    facts = entry.doc.specific
-    return Question(entry.doc.original_query or entry.doc.query, facts["gold"], facts["extracted_answer"])
 
 
 def with_retries(bounded: Bounded) -> Callable[..., Any]:

@@ -45,6 +45,7 @@ class Completion:
 
     @property
     def key(self) -> Key:
+        """What identifies a completion within its experiment."""
         return self.problem, self.sample
 
 
