@@ -48,7 +48,9 @@ def create(folder: Path) -> bool:
         _convert(source, partial)
         _publish(partial, folder)
     except OSError as error:
-        raise RunError(f"cannot write {folder}: {error.strerror or error}; free the disk or choose another") from error
+        raise RunError(
+            f"cannot write {folder}: {error.strerror or error}; free disk space or choose another"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return True

@@ -1,1 +1,1 @@
-"""The report on an output folder: one page, the answers beside it, figures for papers, logs for inspect."""
+"""The report on an output folder: a page, the answers beside it, figures for papers, logs for inspect_ai."""

@@ -1,11 +1,11 @@
-"""Make the report on an output folder: report.html, answers/, figures/ and report.zip.
+"""Create the report on an output folder: report.html, answers/, figures/ and report.zip.
 
     python -m evalsuite.report OUTPUT_DIR
     python -m evalsuite.report OUTPUT_DIR --no-answers --no-figures
-    python -m evalsuite.report OUTPUT_DIR --inspect          # and logs that `inspect view` opens
+    python -m evalsuite.report OUTPUT_DIR --inspect          # also logs for `inspect view`
 
-analyze_results.py and analyze_summary.py come first; what they have not written is named on the page.
-Exit codes: 0 done; 1 something could not be shown or written, each named; 2 a mistake in the arguments.
+Run analyze_results.py and analyze_summary.py first; the page lists what they have not written.
+Exit codes: 0 done; 1 something could not be shown or written, and is reported; 2 a mistake in the arguments.
 """
 
 import argparse
@@ -34,17 +34,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m evalsuite.report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("output_dir", type=Path, metavar="OUTPUT_DIR", help="the folder that holds one folder a model")
-    add("--no-answers", action="store_true", help="without the page of prompts and responses")
-    add("--no-figures", action="store_true", help="without figures/ for papers")
-    add("--no-zip", action="store_true", help="without report.zip")
+    add("output_dir", type=Path, metavar="OUTPUT_DIR", help="the folder that holds one folder per model")
+    add("--no-answers", action="store_true", help="do not write the page of prompts and responses")
+    add("--no-figures", action="store_true", help="do not write figures/ for papers")
+    add("--no-zip", action="store_true", help="do not write report.zip")
     add(
-        "--max-answers-gb", type=float, default=4.0, metavar="GB", help="of text in answers/ (default: 4); it is packed"
+        "--max-answers-gb",
+        type=float,
+        default=4.0,
+        metavar="GB",
+        help="limit on the text in answers/, before compression (default: 4)",
     )
-    add("--inspect", action="store_true", help="also write inspect_logs/, which `inspect view` opens")
+    add("--inspect", action="store_true", help="also write inspect_logs/ for `inspect view`")
     arguments = parser.parse_args(argv)
     if not arguments.max_answers_gb > 0:
-        raise UserError(f"--max-answers-gb {arguments.max_answers_gb}: a number above 0; --no-answers writes none")
+        raise UserError(f"--max-answers-gb {arguments.max_answers_gb}: must be above 0; use --no-answers for none")
     return arguments
 
 

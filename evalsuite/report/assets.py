@@ -1,6 +1,6 @@
-"""Pages from templates: scripts and styles inlined, what comes from files escaped, and a policy that allows no more.
+"""Renders pages from templates, with inlined scripts and styles and escaped data.
 
-The content security policy names each script by its hash, so that nothing else can run, and no request can be made.
+The content security policy lists each script by its hash, so that no other script can run and no request can be made.
 """
 
 import base64
@@ -23,7 +23,7 @@ VENDOR, TEMPLATES = HERE / "vendor", HERE / "templates"
 
 
 def render(template: str, scripts: list[str], policy: str = "", **values: Any) -> str:
-    """A page. `scripts` are the bodies of its script elements, `policy` sources of scripts beside the inline ones."""
+    """Render a page. `scripts` are the bodies of its script elements, `policy` further permitted sources of scripts."""
     hashes = " ".join(f"'sha256-{_sha(script)}'" for script in scripts)
     csp = (
         f"default-src 'none'; script-src {hashes} {policy}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
@@ -33,12 +33,12 @@ def render(template: str, scripts: list[str], policy: str = "", **values: Any) -
 
 
 def script(*names: str) -> str:
-    """The body of one script element: template scripts one after the other, each file's names shared with the rest."""
+    """The body of one script element: the concatenated scripts, which share their names."""
     return '"use strict";\n(() => {\n' + "".join(_text(TEMPLATES / name) for name in names) + "})();\n"
 
 
 def vendored(name: str) -> str:
-    """A library as it was published."""
+    """The text of a bundled library, unchanged."""
     text = _text(VENDOR / name)
     if "</script" in text.lower() or "</style" in text.lower():
         raise ValueError(f"{name} would end its own element")
@@ -46,7 +46,7 @@ def vendored(name: str) -> str:
 
 
 def notices(library: str) -> str:
-    """The licences and notices of a library inside a page, as the licences ask of whoever passes the page on."""
+    """The licences and notices of a library; they require anyone who distributes the page to include them."""
     files = sorted(path for path in VENDOR.glob(f"{library}*") if re.search("LICENSE|NOTICE", path.name))
     return "\n\n".join(f"{path.name}\n\n{_text(path).strip()}" for path in files)
 
@@ -57,7 +57,7 @@ def style(*names: str) -> Markup:
 
 @cache
 def katex_style() -> str:
-    """KaTeX's style sheet with its fonts inside; of the three formats the one that all browsers read."""
+    """KaTeX's style sheet with its fonts inlined, in the one of three formats that all browsers support."""
     css = vendored("katex.min.css")
     for path in sorted((VENDOR / "fonts").glob("*.woff2")):
         data = base64.b64encode(path.read_bytes()).decode()
@@ -69,7 +69,7 @@ def katex_style() -> str:
 
 
 def embedded(value: Any) -> Markup:
-    """JSON for a script element: no character in it can end the element or begin a comment.
+    """Format JSON for a script element, so that nothing in it can end the element or begin a comment.
 
     >>> embedded({"name": "</script><!--"})
     Markup('{"name":"\\\\u003c/script\\\\u003e\\\\u003c!--"}')
@@ -97,7 +97,7 @@ def _environment() -> Environment:
 
 
 def thousands(value: float | None) -> str:
-    """A count as people read it.
+    """Format a large count.
 
     >>> thousands(28867706), thousands(950), thousands(12345), thousands(None)
     ('28.9 M', '950', '12.3 k', '')
@@ -111,7 +111,7 @@ def thousands(value: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Hours, or minutes below one.
+    """Format a number of hours, in minutes or seconds if it is small.
 
     >>> hours(2.345), hours(0.3), hours(None)
     ('2.3 h', '18 min', '')
@@ -122,7 +122,7 @@ def hours(value: float | None) -> str:
 
 
 def is_private(task: str) -> bool:
-    """Whether a task is one of GPQA's, however its name is written.
+    """Whether a task is one of GPQA's, in any notation; its problems must not be published.
 
     >>> is_private("gpqa:diamond"), is_private("lighteval|GPQA_extended|0"), is_private("aime24")
     (True, True, False)

@@ -1,4 +1,4 @@
-"""Under which conditions each number came about, and what it cost: tokens, hours and GPU hours of each model."""
+"""The settings and software behind each number, and its cost: tokens, hours and GPU hours of each model."""
 
 import contextlib
 from collections import defaultdict
@@ -14,7 +14,7 @@ from evalsuite.summary.labels import abbreviated, conditions, natural_order
 
 @dataclass(frozen=True)
 class Condition:
-    """What some configurations of a task share, in words, and the texts that were around the problems."""
+    """The conditions that some configurations of a task share, and the texts around the problems."""
 
     task: str
     labels: list[str]
@@ -27,7 +27,7 @@ class Condition:
 
 
 def all_conditions(study: Study) -> list[Condition]:
-    """One row a task and set of conditions, in the order of the tasks."""
+    """A row per task and set of conditions, in the order of the tasks."""
     groups: dict[tuple, list[str]] = {}
     for task in study.tasks:
         for entry in study.of(task):
@@ -39,7 +39,7 @@ def _conditions(entry: Entry) -> tuple[str, ...]:
     has = entry.configuration.get
     return (
         entry.task,
-        conditions(entry.configuration, entry.circumstances) or "not on record",
+        conditions(entry.configuration, entry.circumstances) or "not recorded",
         _seeds([seed["seed"] for seed in entry.seeds]),
         str(has("prompt_template") or ""),
         str(has("system_prompt") or "") if has("use_chat_template") else "",
@@ -49,20 +49,20 @@ def _conditions(entry: Entry) -> tuple[str, ...]:
 
 
 def _seeds(seeds: list) -> str:
-    """Seeds in short.
+    """Format a list of seeds.
 
     >>> _seeds([0, 1, 2, 3]), _seeds([1, 7]), _seeds([float("nan")])
     ('0 to 3', '1, 7', 'unknown')
     """
     if any(not isinstance(seed, int) for seed in seeds) or not seeds:
         return "unknown"
-    whole = len(seeds) > 2 and sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
-    return f"{min(seeds)} to {max(seeds)}" if whole else abbreviated(sorted(seeds), 12)
+    is_range = len(seeds) > 2 and sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
+    return f"{min(seeds)} to {max(seeds)}" if is_range else abbreviated(sorted(seeds), 12)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One model's cost; None where it is not on record. Hours are of whole calls: engine start and grading included."""
+    """The cost of one model; None if not recorded. Hours are those of calls, including engine start and grading."""
 
     model: str
     answers: int
@@ -77,7 +77,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model's numbers come from, the distinct values of its experiments."""
+    """The origin of a model's numbers: the distinct values over its experiments."""
 
     model: str
     weights: list[str]
@@ -89,7 +89,7 @@ class Source:
 
 
 def manifests(study: Study) -> dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]:
-    """(experiment, manifest) by model; the manifest is empty where there is none, as in trees of others."""
+    """Pairs (experiment, manifest) by model; the manifest is empty for experiments of other programs."""
     found = defaultdict(list)
     for one in study.experiments:
         manifest = read(Path(one["path"])) if one["source"] != "lighteval" else None
@@ -98,7 +98,7 @@ def manifests(study: Study) -> dict[str, list[tuple[dict[str, Any], dict[str, An
 
 
 def cost(model: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> Cost:
-    """Sum a model's experiments. A call of main.py is counted once, however many experiments it made."""
+    """Sum the cost of a model's experiments. The time of a call of main.py is counted once for all its experiments."""
     calls: dict[tuple, list[tuple[dict, dict]]] = defaultdict(list)
     for one, manifest in found:
         origin = _dict(manifest.get("provenance"))
@@ -140,12 +140,12 @@ def source(model: str, found: list[tuple[dict[str, Any], dict[str, Any]]]) -> So
 
 
 def _seconds(made: list[tuple[dict, dict]]) -> float | None:
-    """A call's duration; at least the longest generation in it, for a call that grades again generates nothing."""
+    """A call's duration in seconds; at least its longest generation, because a call that only regrades is short."""
     spans = [one["seconds"] for one, _ in made if one["seconds"]]
     origins = [_dict(manifest.get("provenance")) for _, manifest in made]
     started = _time(origins[0].get("started"))
     ends = [end for origin in origins if (end := _time(origin.get("ended")))]
-    with contextlib.suppress(TypeError):  # one with, one without a time zone
+    with contextlib.suppress(TypeError):  # only one of the two times has a time zone
         spans += [(max(ends) - started).total_seconds()] if started and ends else []
     return max(spans) if spans else None
 
@@ -197,6 +197,6 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _sum(values: Any) -> Any:
-    """The sum; None where one is unknown."""
+    """The sum; None if any value is unknown."""
     values = list(values)
     return sum(values) if values and all(isinstance(value, (int, float)) for value in values) else None

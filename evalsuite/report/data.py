@@ -1,4 +1,4 @@
-"""What the page's charts are drawn from: one JSON value, numbers to five digits, problems by difficulty."""
+"""The data of the page's charts as one JSON value, with numbers rounded to five digits and problems by difficulty."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +14,20 @@ from evalsuite.summary.verdicts import what_would_settle
 
 PAIR = ("difference", "ci_low", "ci_high", "p_value", "p_holm", "minimum_detectable_effect", "verdict_new_problems",
         "p_holm_these_problems", "verdict_these_problems")  # fmt: skip
-NAME = 120  # characters of a name
+MAX_NAME = 120  # characters of a name
+MAX_PROBLEMS = 8  # in the list of problems on which the configurations differ most
 
 
 def chart_data(study: Study, answered: set[str]) -> dict[str, Any]:
-    """Everything that is drawn; `answered` are the tasks whose answers lie beside the page."""
+    """The data of all charts; `answered` holds the tasks whose answers are beside the page."""
     labels, tasks = study.labels, study.tasks
     orders = {task: by_difficulty(study, task) for task in tasks}
     return {
         "alpha": study.alpha,
         "baseline": study.baseline,
-        "labels": [printable(label, NAME) for label in labels],
+        "labels": [printable(label, MAX_NAME) for label in labels],
         "tasks": [
-            {"name": printable(task, NAME), "metric": study.primary[task], "problems": orders[task],
+            {"name": printable(task, MAX_NAME), "metric": study.primary[task], "problems": orders[task],
              "answers": task in answered, "private": is_private(task)}
             for task in tasks
         ],
@@ -45,7 +46,7 @@ def chart_data(study: Study, answered: set[str]) -> dict[str, Any]:
 
 
 def by_difficulty(study: Study, task: str) -> list[str]:
-    """All problems of a task, the hardest first, by their mean solve rate over configurations."""
+    """All problems of a task, from the lowest mean solve rate over configurations to the highest."""
     rates: dict[str, list[float]] = {}
     for entry in study.of(task):
         for problem, rate in solve_rates(entry).items():
@@ -54,17 +55,17 @@ def by_difficulty(study: Study, task: str) -> list[str]:
 
 
 def solve_rates(entry: Entry) -> dict[str, float]:
-    """Share of right answers by problem; problems without an answer are left out."""
-    level = entry.level
-    if level is None:
+    """The share of right answers per problem; problems without a score are left out."""
+    counts = entry.counts
+    if counts is None:
         return {}
-    there = level.asked > 0
-    rates = level.right[there] / level.asked[there]
-    return dict(zip(np.array(level.problems)[there].tolist(), rates.tolist(), strict=True))
+    is_scored = counts.asked > 0
+    rates = counts.right[is_scored] / counts.asked[is_scored]
+    return dict(zip(np.array(counts.problems)[is_scored].tolist(), rates.tolist(), strict=True))
 
 
 def _entry(entry: Entry, task: int, label: int, order: list[str], leads: bool) -> dict[str, Any]:
-    row, level = entry.row, entry.level
+    row, counts = entry.row, entry.counts
     ks = sorted(int(key[5:]) for key in row if key.startswith("pass@"))
     low, high = ("wilson_low", "wilson_high") if row["wilson_low"] == row["wilson_low"] else ("ci_low", "ci_high")
     names = {"mean": "mean_accuracy", "sd": "std_accuracy", "lo": low, "hi": high, "tr": "truncated_rate",
@@ -75,14 +76,14 @@ def _entry(entry: Entry, task: int, label: int, order: list[str], leads: bool) -
         "seeds": [[seed["seed"] if isinstance(seed["seed"], int) else None, number(seed["accuracy"])]
                   for seed in entry.seeds if seed.get("status", "finished") == "finished"],
         "ks": ks, "pass": [number(row[f"pass@{k}"]) for k in ks], "maj": [number(row.get(f"maj@{k}")) for k in ks],
-        "right": _rounded(level and level.lengths_right), "wrong": _rounded(level and level.lengths_wrong),
-        "cut": level.cut if level else None, "dis": number(level.disagreement_rate) if level else None,
-        "rates": _solved(entry, order), "warn": [printable(line) for line in entry.cautions],
+        "right": _rounded(counts and counts.lengths_right), "wrong": _rounded(counts and counts.lengths_wrong),
+        "cut": counts.cut if counts else None, "dis": number(counts.disagreement_rate) if counts else None,
+        "rates": _solved(entry, order), "warn": [printable(line) for line in entry.warnings],
     }  # fmt: skip
 
 
 def _solved(entry: Entry, order: list[str]) -> list[int | None]:
-    """Solve rates in whole percent, in the order of difficulty."""
+    """Solve rates rounded to percent, in the order of difficulty."""
     rates = solve_rates(entry)
     return [round(100 * rates[problem]) if problem in rates else None for problem in order]
 
@@ -96,12 +97,9 @@ def _rounded(values: list[float] | None) -> list[int] | None:
     return [round(value) for value in values] if values else None
 
 
-MOST = 8
-
-
 @dataclass(frozen=True)
-class Deciding:
-    """One problem: its best and worst configuration, and the mean rate over all."""
+class DiscriminatingProblem:
+    """A problem with its best and worst configuration, and the mean solve rate over all."""
 
     problem: str
     best: str
@@ -111,17 +109,17 @@ class Deciding:
     mean: float
 
 
-def deciding(study: Study, task: str) -> list[Deciding]:
-    """The problems with the largest variance of solve rates, at most MOST; none with less than two configurations."""
+def discriminating_problems(study: Study, task: str) -> list[DiscriminatingProblem]:
+    """The problems whose solve rates vary most between configurations, at most MAX_PROBLEMS."""
     rates: dict[str, list[tuple[float, str]]] = {}
     for entry in study.of(task):
         for problem, rate in solve_rates(entry).items():
             rates.setdefault(problem, []).append((rate, entry.label))
     spread = {key: float(np.var([rate for rate, _ in found])) for key, found in rates.items() if len(found) > 1}
-    chosen = sorted((key for key in spread if spread[key] > 0), key=lambda key: (-spread[key], key))[:MOST]
+    chosen = sorted((key for key in spread if spread[key] > 0), key=lambda key: (-spread[key], key))[:MAX_PROBLEMS]
     return [_row(key, rates[key]) for key in chosen]
 
 
-def _row(problem: str, found: list[tuple[float, str]]) -> Deciding:
+def _row(problem: str, found: list[tuple[float, str]]) -> DiscriminatingProblem:
     (high, best), (low, worst) = max(found, key=lambda one: one[0]), min(found, key=lambda one: one[0])
-    return Deciding(problem, best, high, worst, low, float(np.mean([rate for rate, _ in found])))
+    return DiscriminatingProblem(problem, best, high, worst, low, float(np.mean([rate for rate, _ in found])))

@@ -1,7 +1,7 @@
-"""inspect_logs/: each configuration on each task as a log of the inspect_ai package, its seeds as epochs.
+"""Writes inspect_logs/: each configuration on each task as a log of the package inspect_ai, with seeds as epochs.
 
-`inspect view --log-dir OUTPUT_DIR/inspect_logs` opens them. They hold what the details hold, GPQA's texts too:
-they are for the machine that made them, and are no part of report.zip.
+`inspect view --log-dir OUTPUT_DIR/inspect_logs` opens them. They contain everything in the details, including GPQA's
+texts, so they are for local use and not part of report.zip.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ STOP = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filte
 
 
 def write_logs(study: Study) -> tuple[int, list[str]]:
-    """Write a log for every configuration on a task; returns how many, and what could not be read."""
+    """Write a log for every configuration on every task; returns their number, and errors of files not read."""
     entries = {(entry.folder, entry.task, entry.config_id): entry for entry in study.entries}
     written, wrong = 0, []
     for group in groups(study):
@@ -51,7 +51,7 @@ def write_logs(study: Study) -> tuple[int, list[str]]:
 
 
 def log(group: Group, answers: list[Answer], problems: dict[str, Problem], entry: Entry | None) -> EvalLog:
-    """One configuration on one task. Scores and their standard errors are the summary's, not computed anew."""
+    """The log of one configuration on one task, with the scores and standard errors of the summary."""
     epochs = {seed: at + 1 for at, seed in enumerate(dict.fromkeys(run.seed for run, _ in group.runs))}
     manifests = [read_manifest(Path(one["path"])) or {} for one in group.experiments]
     samples = [_sample(group, answer, problems[answer.problem], epochs[answer.seed]) for answer in answers]
@@ -120,7 +120,7 @@ def _sample(group: Group, answer: Answer, problem: Problem, epoch: int) -> EvalS
 
 
 def _score(answer: Answer, at: int) -> Score:
-    """Right and wrong as inspect writes them, what lies between as a number."""
+    """Right and wrong in the notation of inspect_ai, other scores as numbers."""
     value = {1.0: CORRECT, 0.0: INCORRECT}.get(answer.scores[at], answer.scores[at])
     return Score(value=value, answer=answer.extracted[at], explanation=answer.reason or None if at == 0 else None)
 
@@ -129,19 +129,20 @@ def _created(group: Group) -> str:
     dates = [str(one["date"]) for one in group.experiments if one["date"]]
     try:
         made = datetime.fromisoformat(max(dates))
-    except ValueError:  # none, or lighteval's with dashes in the time
+    except ValueError:  # no date, or lighteval's, which has dashes in the time
         made = datetime.now(UTC)
     return (made if made.tzinfo else made.replace(tzinfo=UTC)).isoformat(timespec="seconds")
 
 
 def _save(value: EvalLog, folder: Path) -> None:
-    """Write one log, under the same name at every run."""
+    """Write one log; its name is the same every time."""
     try:
         folder.mkdir(exist_ok=True)
         name = f"{packed.name(value.eval.task)}_{packed.name(value.eval.model + value.eval.eval_id)}.eval"
         write_eval_log(value, str(folder / name), format="eval")
     except OSError as error:
-        raise RunError(f"cannot write {folder}: {error.strerror or error}; free the disk or its permissions") from error
+        reason = error.strerror or error
+        raise RunError(f"cannot write {folder}: {reason}; free disk space or make it writable") from error
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What both passes wrote, read into one study: nothing is averaged or tested again here.
+"""Reads what both passes wrote into one Study, without computing any statistics again.
 
-From analysis_results.json the rows, from comparison_results.json the comparisons, from all_experiments_results.json
-what is known of each problem. What is missing is named in `Study.missing`, and the page says so.
+The rows come from analysis_results.json, the comparisons from comparison_results.json, and the counts per problem from
+all_experiments_results.json. `Study.missing` lists what could not be read, and the page shows it.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Any
 
 from evalsuite.errors import UserError
 from evalsuite.files import read_json
-from evalsuite.report.problems import ProblemLevel, problem_levels
+from evalsuite.report.problems import ProblemCounts, problem_counts
 from evalsuite.summary.labels import natural_order
 from evalsuite.summary.read import NAME, BadFile, read_model
 
@@ -20,9 +20,10 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Entry:
-    """One configuration of a model on a task. `row` is that of config_analysis.csv, `seeds` those of seed_analysis.csv.
+    """One configuration of a model on a task.
 
-    Undefined numbers are NaN. `level` is None where all_experiments_results.json could not be read.
+    `row` is its row of config_analysis.csv, `seeds` are its rows of seed_analysis.csv; undefined numbers are NaN.
+    `counts` is None if all_experiments_results.json could not be read.
     """
 
     label: str
@@ -34,9 +35,9 @@ class Entry:
     seeds: list[dict[str, Any]]
     configuration: dict[str, Any]
     circumstances: dict[str, Any]
-    cautions: list[str]
+    warnings: list[str]
     provisional: bool
-    level: ProblemLevel | None
+    counts: ProblemCounts | None
 
     @property
     def mean(self) -> float:
@@ -45,18 +46,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Study:
-    """An output folder as the report sees it. `pairs` are the comparisons by the primary metrics, by task."""
+    """The contents of an output folder.
+
+    `experiments` holds name, model, path, task, seed, config_id and totals of all experiments; `primary` the metric
+    shown for each task, and `pairs` its comparisons on that metric.
+    """
 
     folder: Path
     entries: list[Entry]
-    experiments: list[dict[str, Any]]  # of all models: name, model, path, task, seed, config_id and totals
-    primary: dict[str, str]  # by task, the metric that is shown
+    experiments: list[dict[str, Any]]
+    primary: dict[str, str]
     pairs: dict[str, list[dict[str, Any]]]
     overall: list[dict[str, Any]] = field(default_factory=list)
     overall_pairs: list[dict[str, Any]] = field(default_factory=list)
     references: list[dict[str, Any]] = field(default_factory=list)
-    series: list[dict[str, Any]] = field(default_factory=list)  # of checkpoints, as the summary has them
-    task_cautions: dict[str, list[str]] = field(default_factory=dict)
+    series: list[dict[str, Any]] = field(default_factory=list)  # checkpoint series, as in comparison_results.json
+    task_warnings: dict[str, list[str]] = field(default_factory=dict)
     baseline: str | None = None
     alpha: float = 0.05
     compared: bool = False
@@ -68,16 +73,16 @@ class Study:
 
     @property
     def labels(self) -> list[str]:
-        """All configurations by name; by name, not by score, which would sort them by noise."""
+        """The labels of all configurations, sorted by name, because sorting by score would sort by noise."""
         return sorted({entry.label for entry in self.entries}, key=natural_order)
 
     def of(self, task: str) -> list[Entry]:
-        """The configurations of a task, by name."""
-        return sorted((entry for entry in self.entries if entry.task == task), key=lambda entry: natural_order(entry.label))
+        """The configurations of a task, sorted by name."""
+        return sorted((one for one in self.entries if one.task == task), key=lambda one: natural_order(one.label))
 
 
 def load(folder: Path) -> Study:
-    """Read an output folder. Raises UserError where there is nothing to show."""
+    """Read an output folder. Raises UserError if there is nothing to show."""
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: give the OUTPUT_DIR that main.py wrote to")
     comparison, missing = _comparison(folder)
@@ -97,7 +102,7 @@ def load(folder: Path) -> Study:
     try:
         compared = _compared(comparison, primary)
     except (KeyError, TypeError, AttributeError):
-        missing.append(f"{COMPARISON} is not as analyze_summary.py writes it: nothing is compared here; run it again")
+        missing.append(f"{COMPARISON} is not valid, so comparisons are missing; run analyze_summary.py again")
         compared = _compared({}, primary)
     return Study(folder, entries, experiments, primary, missing=missing, **compared)
 
@@ -112,11 +117,11 @@ def _comparison(folder: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         value = read_json(folder / COMPARISON)
         if not isinstance(value, dict) or not isinstance(value.get("comparisons"), list):
-            raise ValueError("no comparisons in it")
+            raise ValueError("the key 'comparisons' is missing")
     except FileNotFoundError:
-        return {}, [f"no {COMPARISON}: nothing is compared here; run analyze_summary.py"]
+        return {}, [f"no {COMPARISON}, so comparisons are missing; run analyze_summary.py"]
     except (OSError, ValueError) as error:
-        return {}, [f"{COMPARISON} cannot be read ({error}): nothing is compared here; run analyze_summary.py again"]
+        return {}, [f"{COMPARISON} cannot be read ({error}), so comparisons are missing; run analyze_summary.py again"]
     left = [f"{one.get('place')}: left out, {one.get('reason')}" for one in value.get("left_out") or []]
     return value, left
 
@@ -126,32 +131,32 @@ def _compared(comparison: dict[str, Any], primary: dict[str, str]) -> dict[str, 
     for row in comparison.get("comparisons", []):
         if row["metric"] == primary.get(row["task"]):
             pairs.setdefault(row["task"], []).append(known(row))
-    cautions: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
     for one in comparison.get("warnings", []):
         if one["model"] is None:
-            cautions.setdefault(one["task"], []).append(one["warning"])
+            warnings.setdefault(one["task"], []).append(one["warning"])
     named = {"overall": "overall", "overall_pairs": "overall_comparisons", "references": "references"}
     lists = {name: [known(row) for row in comparison.get(key, [])] for name, key in named.items()}
     lists["series"] = [line | {"steps": [known(row) for row in line["steps"]]} for line in comparison.get("series", [])]
-    return {"pairs": pairs, "task_cautions": cautions, "baseline": comparison.get("baseline"),
+    return {"pairs": pairs, "task_warnings": warnings, "baseline": comparison.get("baseline"),
             "alpha": comparison.get("alpha", 0.05), "compared": bool(comparison)} | lists  # fmt: skip
 
 
 def _model(place: Path, primary: dict[str, str]) -> tuple[list[Entry], list[dict[str, Any]], list[str]]:
-    """One model's entries and experiments, and what of it could not be read."""
+    """Read one model's entries and experiments; also returns what could not be read."""
     missing = []
-    levels: dict[tuple[str, str], ProblemLevel] = {}
+    counts: dict[tuple[str, str], ProblemCounts] = {}
     experiments: list[dict[str, Any]] = []
     try:
         read = read_model(place / NAME)
-        levels = problem_levels(read.runs, primary)
+        counts = problem_counts(read.runs, primary)
         named = read_json(place / NAME)["experiments"]
         experiments = [_experiment(read.name, place, name, named[name]) for name in (run.name for run in read.runs)]
     except BadFile as error:
-        missing.append(f"{place.name}/{NAME}: {error}; nothing is shown problem by problem")
+        missing.append(f"{place.name}/{NAME}: {error}; results per problem are missing")
     try:
         value = read_json(place / ANALYSIS)
-        entries = _entries(value, place, primary, levels)
+        entries = _entries(value, place, primary, counts)
     except FileNotFoundError:
         return [], experiments, [*missing, f"{place.name}: no {ANALYSIS}; run analyze_summary.py"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -160,7 +165,7 @@ def _model(place: Path, primary: dict[str, str]) -> tuple[list[Entry], list[dict
     return entries, experiments, missing
 
 
-def _entries(value: dict, place: Path, primary: dict[str, str], levels: dict) -> list[Entry]:
+def _entries(value: dict, place: Path, primary: dict[str, str], counts: dict) -> list[Entry]:
     found = []
     for task, configurations in value["configuration_analysis"].items():
         for config_id, one in configurations.items():
@@ -178,9 +183,9 @@ def _entries(value: dict, place: Path, primary: dict[str, str], levels: dict) ->
                     seeds=[known(seed) for seed in seeds],
                     configuration=one.get("configuration") or {},
                     circumstances=one.get("circumstances") or {},
-                    cautions=one.get("warnings") or [],
+                    warnings=one.get("warnings") or [],
                     provisional=bool(one.get("provisional")),
-                    level=levels.get((task, config_id)),
+                    counts=counts.get((task, config_id)),
                 )
             )
     return found
@@ -196,7 +201,7 @@ def _experiment(model: str, place: Path, name: str, one: dict[str, Any]) -> dict
 
 
 def known(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of JSON with NaN where it says null, as the summary's functions expect.
+    """Replace null by NaN in a row, as the functions of the summary expect.
 
     >>> known({"p_value": None, "a": "x"})
     {'p_value': nan, 'a': 'x'}
@@ -205,7 +210,7 @@ def known(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(value: Any) -> float | None:
-    """A number to five digits; None where there is none.
+    """Round a number to five significant digits; None if it is not a number.
 
     >>> number(0.123456789), number(float("nan")), number(None)
     (0.12346, None, None)

@@ -1,4 +1,4 @@
-"""Everything that the command makes, one after the other; what fails is named and the rest is done."""
+"""Writes everything that the command creates; a part that fails is reported, and the others are still written."""
 
 import argparse
 import zipfile
@@ -13,14 +13,14 @@ from evalsuite.report.load import Study, load
 
 @dataclass
 class Made:
-    """Lines for the screen: what was written; and what was left out or went wrong."""
+    """Lines to print: what was written, and what was left out or failed."""
 
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
 def make(arguments: argparse.Namespace) -> Made:
-    """Write what is asked for into OUTPUT_DIR. Raises UserError where there is nothing to show."""
+    """Write the parts that the arguments select into OUTPUT_DIR. Raises UserError if there is nothing to show."""
     study = load(arguments.output_dir)
     made = Made(wrong=list(study.missing))
     answered, remarks = _answers(study, arguments, made)
@@ -90,7 +90,7 @@ PER_MODEL = ("seed_analysis.csv", "config_analysis.csv")  # disagreements.csv ho
 
 
 def write_zip(folder: Path) -> Path:
-    """Write `folder`/report.zip, whole or not at all; packed scripts and pictures are stored as they are."""
+    """Write `folder`/report.zip completely or not at all."""
     path = folder / NAME
     with replacing(path, "wb", sync=False) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in contents(folder):
@@ -99,7 +99,7 @@ def write_zip(folder: Path) -> Path:
 
 
 def contents(folder: Path) -> list[Path]:
-    """The files that go in."""
+    """The files that report.zip contains."""
     found = [folder / name for name in ALWAYS]
     for name in FOLDERS:
         found += sorted(path for path in (folder / name).rglob("*") if path.name != "stamp.json")

@@ -1,4 +1,4 @@
-"""report.html: everything on one page that opens from disk, without a network and without a server."""
+"""Writes report.html: a single page that opens from disk, without a network or a server."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ from evalsuite.files import write_text
 from evalsuite.report import assets
 from evalsuite.report.assets import is_private
 from evalsuite.report.conditions import all_conditions, cost, manifests, source
-from evalsuite.report.data import chart_data, deciding
+from evalsuite.report.data import chart_data, discriminating_problems
 from evalsuite.report.load import Study
 from evalsuite.report.sentences import headline, leading, task_line
 from evalsuite.report.series import by_series
@@ -19,14 +19,14 @@ SCRIPTS = ("base.js", "plots.js", "dots.js", "series.js", "pairs.js", "curves.js
 
 
 def write_page(study: Study, answered: set[str], remarks: list[str]) -> Path:
-    """Write OUTPUT_DIR/report.html; `remarks` are lines on what was left out of the answers."""
+    """Write OUTPUT_DIR/report.html and return its path; `remarks` says what was left out of the answers."""
     path = study.folder / "report.html"
     write_text(path, page(study, answered, remarks))
     return path
 
 
 def page(study: Study, answered: set[str], remarks: list[str]) -> str:
-    """The page's text."""
+    """The HTML text of the page."""
     scripts = [assets.vendored("echarts.min.js"), assets.script(*SCRIPTS)]
     found = manifests(study)
     return assets.render(
@@ -44,7 +44,7 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
         series=by_series(study),
         shown=row_cells,
         several={task for task in study.tasks if len(study.of(task)) > 1},
-        deciding={task: deciding(study, task) for task in study.tasks},
+        discriminating={task: discriminating_problems(study, task) for task in study.tasks},
         leads={task: leading(study, task) for task in study.tasks},
         costs=[cost(model, runs) for model, runs in found.items()],
         sources=[source(model, runs) for model, runs in found.items()],
@@ -58,7 +58,7 @@ def page(study: Study, answered: set[str], remarks: list[str]) -> str:
 
 def _counts(study: Study) -> list[str]:
     models = len({entry.model for entry in study.entries})
-    answers = sum(entry.level.answers for entry in study.entries if entry.level)
+    answers = sum(entry.counts.answers for entry in study.entries if entry.counts)
     seeds = max((entry.row["n_seeds"] for entry in study.entries), default=0)
     shown = [(models, "model"), (len(study.tasks), "task"), (seeds, "seed")]
     words = [f"{count} {name}{'s' * (count != 1)}" for count, name in shown]

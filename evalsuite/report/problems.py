@@ -1,4 +1,4 @@
-"""What a configuration did problem by problem: solve counts, lengths of right and wrong answers, disagreements."""
+"""Counts per problem for one configuration: right answers, lengths of right and wrong answers, disagreements."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
-class ProblemLevel:
-    """`right` and `asked` are answers a problem, shape (problems,); quantiles are 5, 25, 50, 75, 95 % of tokens.
+class ProblemCounts:
+    """`right` and `asked` count answers (problems,); lengths are the quantiles QUANTILES of output tokens.
 
-    A value that is not known is None.
+    `cut` is the token limit. Unknown values are None.
     """
 
     problems: list[str]
@@ -25,30 +25,30 @@ class ProblemLevel:
     lengths_right: list[float] | None
     lengths_wrong: list[float] | None
     disagreement_rate: float | None
-    cut: int | None  # tokens an answer was allowed
+    cut: int | None
     answers: int
 
 
-def problem_levels(runs: list[Run], primary: dict[str, str]) -> dict[tuple[str, str], ProblemLevel]:
-    """By (task, config_id), for all configurations that have a whole seed."""
-    return {(group.task, group.config_id): _level(group, primary) for group in group_runs(runs) if group.runs}
+def problem_counts(runs: list[Run], primary: dict[str, str]) -> dict[tuple[str, str], ProblemCounts]:
+    """The counts by (task, config_id) of all configurations that have a finished seed."""
+    return {(group.task, group.config_id): _problem_counts(group, primary) for group in group_runs(runs) if group.runs}
 
 
-def _level(group: ConfigRuns, primary: dict[str, str]) -> ProblemLevel:
+def _problem_counts(group: ConfigRuns, primary: dict[str, str]) -> ProblemCounts:
     wanted = primary.get(group.task)
     scores = group.scores(wanted if wanted in group.metrics else group.metrics[0])
     tokens = group.matrix(lambda run: run.tokens)
-    there = ~np.isnan(scores)
+    is_scored = ~np.isnan(scores)
     cut = group.any_run.configuration.get("max_new_tokens")
-    return ProblemLevel(
+    return ProblemCounts(
         problems=group.problems,
         right=np.nansum(scores, axis=0),
-        asked=there.sum(axis=0),
-        lengths_right=_quantiles(tokens[there & (scores >= 0.5)]),
-        lengths_wrong=_quantiles(tokens[there & (scores < 0.5)]),
+        asked=is_scored.sum(axis=0),
+        lengths_right=_quantiles(tokens[is_scored & (scores >= 0.5)]),
+        lengths_wrong=_quantiles(tokens[is_scored & (scores < 0.5)]),
         disagreement_rate=_disagreement(group),
         cut=cut if isinstance(cut, int) and cut > 0 else None,
-        answers=int(there.sum()),
+        answers=int(is_scored.sum()),
     )
 
 
@@ -58,7 +58,7 @@ def _quantiles(tokens: NDArray[np.float64]) -> list[float] | None:
 
 
 def _disagreement(group: ConfigRuns) -> float | None:
-    """Share of answers that our grader and lighteval judge differently; None where only one judged."""
+    """The share of answers on which our grader and lighteval's disagree; None without scores of both."""
     if not set(METRICS) <= set(group.metrics):
         return None
     ours, theirs = (group.scores(metric) for metric in METRICS)

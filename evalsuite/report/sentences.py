@@ -1,4 +1,4 @@
-"""The questions that the report answers, in sentences: who is best, and is that more than chance?"""
+"""The answers of the report in sentences: which model is best, and whether that is more than chance."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,12 @@ from evalsuite.summary.labels import abbreviated
 from evalsuite.summary.pairs import A_BETTER, B_BETTER
 from evalsuite.summary.tables import interval, percent, span, spread
 
-_NAMED = 3  # models named in a sentence
+_MAX_NAMES = 3  # models listed in a sentence
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of the best of several: those it is above, those it cannot be told from, those not compared."""
+    """The best of several: the others that it is above, those it is not distinguishable from, those not compared."""
 
     best: str
     above: list[str]
@@ -22,7 +22,7 @@ class Verdict:
 
 
 def verdict(best: str, others: list[str], pairs: list[dict[str, Any]]) -> Verdict:
-    """Sort the others by their comparison with `best`, corrected, on problems like these."""
+    """Sort the others by the verdict of their comparison with `best`, on problems like these."""
     above, alike, unknown = [], [], []
     found = {frozenset((row["a"], row["b"])): row for row in pairs}
     for other in others:
@@ -36,12 +36,12 @@ def verdict(best: str, others: list[str], pairs: list[dict[str, Any]]) -> Verdic
 
 
 def scored(study: Study, task: str) -> list[Entry]:
-    """The configurations of a task that have a whole seed."""
+    """The configurations of a task that have a finished seed."""
     return [entry for entry in study.of(task) if entry.row["n_seeds"] > 0]
 
 
 def task_verdict(study: Study, task: str) -> Verdict | None:
-    """The verdict on one task; None with less than two configurations."""
+    """The verdict on one task; None with fewer than two configurations."""
     entries = scored(study, task)
     if len(entries) < 2:
         return None
@@ -50,13 +50,13 @@ def task_verdict(study: Study, task: str) -> Verdict | None:
 
 
 def leading(study: Study, task: str) -> set[str]:
-    """The best and those not distinguishable from it; empty where nothing was compared with all others."""
+    """The best and those not distinguishable from it; empty with a baseline or without comparisons."""
     found = task_verdict(study, task) if study.baseline is None else None
     return {found.best, *found.alike} if found and (found.above or found.alike) else set()
 
 
 def headline(study: Study) -> list[str]:
-    """The answer: first its sentence, then what limits it."""
+    """The answer in a sentence, followed by its limitations."""
     if study.baseline is not None and study.compared:
         return [_against_baseline(study)]
     rows = _comparable(study)
@@ -64,28 +64,28 @@ def headline(study: Study) -> list[str]:
         best = max(rows, key=lambda row: row["macro_accuracy"])
         others = [row["label"] for row in rows if row is not best]
         ends = span(best["bootstrap_low"], best["bootstrap_high"])
-        number = f"{percent(best['macro_accuracy'])} % {ends} on average over {best['n_tasks']} tasks"
+        number = f"{percent(best['macro_accuracy'])}% {ends} on average over {best['n_tasks']} tasks"
         return _answer(verdict(best["label"], others, study.overall_pairs), number, study)
     if len(study.tasks) == 1:
         return _single_task(study, study.tasks[0])
     if rows:
         ends = span(rows[0]["bootstrap_low"], rows[0]["bootstrap_high"])
-        only = f"{rows[0]['label']} solves {percent(rows[0]['macro_accuracy'])} % {ends} on average over"
+        only = f"{rows[0]['label']} solves {percent(rows[0]['macro_accuracy'])}% {ends} on average over"
         return [f"{only} {rows[0]['n_tasks']} tasks.", "There is no second model to compare it with."]
     if len(study.labels) < 2:
         return [
-            "One model was evaluated; the table below says how well it does.",
+            "One model was evaluated; the table below shows its results.",
             "There is nothing to compare it with.",
         ]
-    return ["The models share less than two tasks; each task below has its own answer."]
+    return ["The models share fewer than two tasks; each task below has its own answer."]
 
 
 def _single_task(study: Study, task: str) -> list[str]:
     entries = scored(study, task)
     if not entries:
-        return [f"No seed of {task} is whole yet."]
+        return [f"No seed of {task} is finished yet."]
     best = max(entries, key=lambda entry: entry.mean)
-    number = f"{percent(best.mean)} % {interval(best.row)} of {task}"
+    number = f"{percent(best.mean)}% {interval(best.row)} of {task}"
     found = task_verdict(study, task)
     if found is None:
         return [f"{best.label} solves {number}.", "There is no second model to compare it with."]
@@ -95,9 +95,9 @@ def _single_task(study: Study, task: str) -> list[str]:
 def _answer(found: Verdict, number: str, study: Study) -> list[str]:
     others = len(found.above) + len(found.alike) + len(found.unknown)
     if not study.compared or len(found.unknown) == others:
-        why = "nothing was compared" if not study.compared else "it could be compared with no other"
-        return [f"{found.best} scores highest, {number}.", f"Whether that is more than chance is not known: {why}."]
-    unknown = f"Not compared with it: {abbreviated(found.unknown, _NAMED)}." if found.unknown else ""
+        why = "nothing was compared" if not study.compared else "it could not be compared with any other"
+        return [f"{found.best} scores highest, {number}.", f"Whether that is more than chance is unknown: {why}."]
+    unknown = f"Not compared with it: {abbreviated(found.unknown, _MAX_NAMES)}." if found.unknown else ""
     if not found.alike:
         whom = "every other model" if others > 1 else (found.above or [""])[0]
         first = f"{found.best} is best, {number}, and distinguishable from {whom}."
@@ -107,13 +107,13 @@ def _answer(found: Verdict, number: str, study: Study) -> list[str]:
     else:
         first = (
             f"{found.best} scores highest, {number}: distinguishable from {len(found.above)} of {others} other models, "
-            f"but not from {abbreviated(found.alike, _NAMED)}."
+            f"but not from {abbreviated(found.alike, _MAX_NAMES)}."
         )
     return [line for line in (first, unknown) if line]
 
 
 def _comparable(study: Study) -> list[dict[str, Any]]:
-    """The averages over the largest set of tasks: averages over different tasks say nothing of each other."""
+    """The averages over the most common set of tasks, because averages over different tasks cannot be compared."""
     sets = [tuple(sorted(row["tasks"])) for row in study.overall]
     if not sets:
         return []
@@ -127,8 +127,8 @@ def _against_baseline(study: Study) -> str:
         name = f"{row['a']} on {row['task']}"
         (better if row["verdict_new_problems"] == A_BETTER else worse if row["verdict_new_problems"] == B_BETTER
          else alike).append(name)  # fmt: skip
-    words = [f"better: {abbreviated(better, _NAMED)}" if better else "none is better"]
-    words += [f"worse: {abbreviated(worse, _NAMED)}"] if worse else []
+    words = [f"better: {abbreviated(better, _MAX_NAMES)}" if better else "none is better"]
+    words += [f"worse: {abbreviated(worse, _MAX_NAMES)}"] if worse else []
     words += [f"not distinguishable: {len(alike)}"] if alike else []
     return f"Compared with {study.baseline}, {'; '.join(words)}."
 
@@ -137,7 +137,7 @@ def task_line(study: Study, task: str) -> str:
     """One task's answer in a line."""
     entries = scored(study, task)
     if not entries:
-        return "no whole seed yet"
+        return "no finished seed yet"
     best = max(entries, key=lambda entry: entry.mean)
     number = f"{best.label} {spread(best.mean, best.row['std_accuracy'])} {interval(best.row)}"
     found = task_verdict(study, task)
@@ -146,5 +146,5 @@ def task_line(study: Study, task: str) -> str:
     if not found.above and not found.alike:
         return f"{number}; not compared"
     if not found.alike:
-        return f"{number}, distinguishable from every other"
-    return f"{number}, not distinguishable from {abbreviated(found.alike, _NAMED)}"
+        return f"{number}, distinguishable from every other model"
+    return f"{number}, not distinguishable from {abbreviated(found.alike, _MAX_NAMES)}"

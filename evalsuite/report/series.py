@@ -1,4 +1,4 @@
-"""Checkpoints of training runs, as the page and the figures show them: lines of points by step."""
+"""Checkpoints of training runs as the page and the figures show them: lines of points by step."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,28 +6,31 @@ from typing import Any
 from evalsuite.files import printable
 from evalsuite.report.load import Entry, Study, number
 
-LIMIT = 40  # characters of a setting
+MAX_SETTING = 40  # characters
 
 
 @dataclass(frozen=True)
 class Line:
-    """One setting of a series on a task. `points` pair each checkpoint's row of series_analysis.csv with its entry."""
+    """One setting of a series on a task. `points` pairs each checkpoint's row of series_analysis.csv with its entry.
+
+    `best` is an index into `points`.
+    """
 
     series: str
     task: str
     setting: str
-    best: int  # the place among the points
+    best: int
     sentences: list[str]
     points: list[tuple[dict[str, Any], Entry]]
 
     @property
     def name(self) -> str:
-        """What tells the line from others, in a file's name."""
+        """A name that distinguishes the line from others, for file names."""
         return "-".join(filter(None, (self.series, self.setting, self.task)))
 
 
 def lines(study: Study) -> list[Line]:
-    """Every line that comparison_results.json names and whose checkpoints could be read, in its order."""
+    """The lines in comparison_results.json whose checkpoints could be read, in the same order."""
     entries = {(entry.model, entry.task, entry.config_id): entry for entry in study.entries}
     found = []
     for line in study.series:
@@ -40,21 +43,26 @@ def lines(study: Study) -> list[Line]:
 
 
 def by_series(study: Study) -> dict[str, list[tuple[int, Line]]]:
-    """The lines of each series, with their places among all."""
+    """The lines of each series, with their indices among all lines."""
     found: dict[str, list[tuple[int, Line]]] = {}
-    for place, line in enumerate(lines(study)):
-        found.setdefault(line.series, []).append((place, line))
+    for index, line in enumerate(lines(study)):
+        found.setdefault(line.series, []).append((index, line))
     return found
 
 
 def chart_lines(study: Study) -> list[dict[str, Any]]:
-    """What the charts of series are drawn from."""
+    """The data of the charts of series."""
     labels, tasks = study.labels, study.tasks
     return [
-        {"name": printable(line.series, 120), "setting": printable(line.setting, LIMIT), "t": tasks.index(line.task),
-         "best": line.best, "points": [_point(row, entry, labels) for row, entry in line.points]}
+        {
+            "name": printable(line.series, 120),
+            "setting": printable(line.setting, MAX_SETTING),
+            "t": tasks.index(line.task),
+            "best": line.best,
+            "points": [_point(row, entry, labels) for row, entry in line.points],
+        }
         for line in lines(study)
-    ]  # fmt: skip
+    ]
 
 
 def _point(row: dict[str, Any], entry: Entry, labels: list[str]) -> dict[str, Any]:

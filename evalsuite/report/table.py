@@ -1,4 +1,4 @@
-"""The table of results: configurations by tasks, both error bars, and marks at the numbers that warnings concern."""
+"""The table of results: configurations by tasks, with both error bars, and marks that refer to warnings."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from evalsuite.summary.tables import Footnotes, interval, percent, span
 
 @dataclass(frozen=True)
 class ResultCell:
-    """One number. `sort` is what a column is sorted by; empty texts are unknown."""
+    """One cell. Columns are sorted by `sort`; unknown values are empty texts."""
 
     mean: str = ""
     deviation: str = ""
@@ -31,7 +31,10 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """`heads` are (task, what is measured, marks), `notes` (mark, text); `metric` is empty where tasks differ in it."""
+    """`heads` holds (task, problems and metric, marks), `notes` (mark, text).
+
+    `metric` is empty if the tasks have different ones; then `heads` says them.
+    """
 
     heads: list[tuple[str, str, tuple[str, ...]]]
     rows: list[ResultRow]
@@ -41,9 +44,9 @@ class ResultTable:
 
 
 def result_table(study: Study) -> ResultTable:
-    """All configurations, by name, then published numbers; a last column for averages where there are any."""
+    """All configurations by name, then published numbers; the last column has averages, if there are any."""
     notes = Footnotes()
-    heads = [(task, _measured(study, task), _marks(notes, study.task_cautions.get(task, []))) for task in study.tasks]
+    heads = [(task, _measured(study, task), _marks(notes, study.task_warnings.get(task, []))) for task in study.tasks]
     averages = {row["label"]: row for row in study.overall}
     leads = {task: leading(study, task) for task in study.tasks}
     by_place = {(entry.label, entry.task): entry for entry in study.entries}
@@ -77,11 +80,11 @@ def _shared_metric(study: Study) -> str:
 
 def _cell(entry: Entry, bold: bool, notes: Footnotes, study: Study) -> ResultCell:
     row = entry.row
-    cautions = list(entry.cautions)
+    warnings = list(entry.warnings)
     if row["metric"] != study.primary[entry.task]:
-        cautions.append(f"by {row['metric']}, for it has no {study.primary[entry.task]}")
+        warnings.append(f"scored by {row['metric']}, because it has no {study.primary[entry.task]}")
     if not row["n_seeds"]:
-        return ResultCell(title="no whole seed yet", marks=_marks(notes, cautions))
+        return ResultCell(title="no finished seed yet", marks=_marks(notes, warnings))
     seeds = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] > 1)}, {coverage([row])} problems"
     return ResultCell(
         mean=percent(row["mean_accuracy"]),
@@ -89,14 +92,14 @@ def _cell(entry: Entry, bold: bool, notes: Footnotes, study: Study) -> ResultCel
         interval=interval(row),
         sort=row["mean_accuracy"],
         bold=bold,
-        marks=_marks(notes, cautions),
+        marks=_marks(notes, warnings),
         title=seeds,
     )
 
 
 def _average(row: dict[str, Any] | None, study: Study, notes: Footnotes) -> ResultCell:
     if row is None:
-        return ResultCell(title="tasks without a whole seed, or less than two")
+        return ResultCell(title="fewer than two tasks, or tasks without a finished seed")
     short = set(study.tasks) - set(row["tasks"])
     marks = _marks(notes, [f"average over {row['n_tasks']} of {len(study.tasks)} tasks"] if short else [])
     ends = span(row["bootstrap_low"], row["bootstrap_high"])
@@ -108,7 +111,7 @@ def _sources(study: Study) -> list[str]:
 
 
 def _published(study: Study, model: str, notes: Footnotes, averaged: bool) -> ResultRow:
-    """A row of published numbers: unpaired, never tested against."""
+    """A row of published numbers, which are unpaired and never tested against."""
     own = {one["task"]: one for one in study.references if one["model"] == model}
     cells = []
     for task in study.tasks:

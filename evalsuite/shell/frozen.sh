@@ -10,7 +10,7 @@ freeze_folder() {
     FROZEN=$PWD/$OUTPUT_DIR/logs/$1/$RUN_ID
     [[ $OUTPUT_DIR != /* ]] || FROZEN=$OUTPUT_DIR/logs/$1/$RUN_ID
     (umask 077 && mkdir -p "$FROZEN/calls" "$FROZEN/records" && : >"$FROZEN/calls.tsv") ||
-        fail "cannot write $FROZEN; free the disk, or choose another OUTPUT_DIR"
+        fail "cannot write $FROZEN; free disk space, or choose another OUTPUT_DIR"
     PLAN_FLAGS=("${@:2}") PLAN_ERRORS=() FROZEN_COUNT=0 FINISHED_COUNT=0
 }
 

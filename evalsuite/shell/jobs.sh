@@ -54,7 +54,7 @@ run_logged() {
     tee_pid=$!
     run_child "$screen" "$@" || status=$?
     exec {screen}>&-
-    wait "$tee_pid" || note "$log could not be written; free the disk"
+    wait "$tee_pid" || note "$log could not be written; free disk space"
     [[ -z $INTERRUPTED && $status != 130 ]] || end_interrupted
     return "$status"
 }
@@ -84,7 +84,7 @@ start_log() {
     {
         printf '%s\n' "$FACTS"
         printf 'command   %s\n\n' "$(quoted "$@")"
-    } | hide_credentials >"$log" || fail "cannot write $log; free the disk, or choose another OUTPUT_DIR"
+    } | hide_credentials >"$log" || fail "cannot write $log; free disk space, or choose another OUTPUT_DIR"
 }
 
 name_failures() {

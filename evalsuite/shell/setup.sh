@@ -91,7 +91,7 @@ make_venv() {
     check_space
     [[ ! -e $VENV/unfinished && -x $VENV/bin/python ]] || clear_venv
     mkdir -p "$VENV" 2>/dev/null || true
-    touch "$VENV/ours" "$VENV/unfinished" 2>/dev/null || fail "cannot write $VENV; free the disk or make it writable"
+    touch "$VENV/ours" "$VENV/unfinished" 2>/dev/null || fail "cannot write $VENV; free disk space or make it writable"
     is_good_python "$VENV/bin/python" || create_venv
 }
 

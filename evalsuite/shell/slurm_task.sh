@@ -51,7 +51,7 @@ open_log() {
     LOG=$LOGS/$(basename "$FROZEN")_$(printf "%02d" "$NUMBER")_${1//[^A-Za-z0-9._@+-]/_}.log
     RUN_PYTHON=$2
     { machine_facts && printf 'command   %s\n\n' "$(quoted "${@:2}")"; } | hide_credentials >>"$LOG" ||
-        end 1 "cannot write $LOG; free the disk"
+        end 1 "cannot write $LOG; free disk space"
 }
 
 last_words() { grep -v '^[[:space:]]*$' "$LOG" | tail -n 1 | cut -c 1-200 || true; }

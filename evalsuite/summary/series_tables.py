@@ -88,7 +88,7 @@ def _verdict(line: Line, name: str, at: int) -> str:
 
 def _optimism(line: Line) -> str:
     count = len(line.configs)
-    general = f"The best of {count} was selected by its score, so its score is too high"
+    general = f"The best of {count} was selected by its score, so that score is biased upwards"
     if line.optimism != line.optimism:
         return f"{general}; there are too few problems to say by how much."
     if line.optimism < 0.0005:

@@ -1,4 +1,4 @@
-"""The libraries inside the pages are those that were published, and the docs name every flag."""
+"""The vendored libraries are the published files, and the docs name every flag."""
 
 import hashlib
 import re
@@ -21,12 +21,12 @@ def test_vendored_files_are_the_published_ones():
         assert (assets.VENDOR / name).stat().st_size > 100 and name in table
 
 
-def test_katex_s_fonts_are_inside_its_style():
+def test_katex_style_embeds_its_fonts():
     style = assets.katex_style()
     assert style.count("url(data:font/woff2;base64,") == 20 and "url(fonts" not in style
 
 
-def test_templates_are_short_files_with_no_markup_from_text():
+def test_templates_are_short_and_never_create_markup_from_text():
     for path in assets.TEMPLATES.iterdir():
         assert len(path.read_text().splitlines()) < 250, path.name
         assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(|\|\s*safe", path.read_text()), (

@@ -1,4 +1,4 @@
-"""Both pages in headless Chromium: quiet, offline, sorted, filtered, hostile text inert, and within reach of all."""
+"""Both pages in headless Chromium: no errors, no network, sorting, filters, inert hostile text, accessibility."""
 
 from pathlib import Path
 
@@ -32,12 +32,12 @@ def texts(page, selector):
 
 
 def counted(page):
-    """Problems and responses that the answers' page says it shows."""
+    """The numbers of problems and responses that the answers page states."""
     return [int(part.split()[0].replace(",", "")) for part in page.inner_text("#count").split(", ")]
 
 
 def settle(page, before):
-    """Wait until the count is another one."""
+    """Wait until the count changes."""
     for _ in range(200):
         if page.inner_text("#count") != before:
             return
@@ -60,7 +60,7 @@ def test_every_figure_is_drawn_and_nothing_is_wider_than_the_window(opened, sche
     assert other.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_click_on_a_head_sorts_by_that_column(opened):
+def test_a_click_on_a_column_header_sorts_by_it(opened):
     page = opened("report.html")
     names = ".results tbody th"
     assert texts(page, names) == [report_tree.EVIL, "plain"]
@@ -74,7 +74,7 @@ def test_a_click_on_a_head_sorts_by_that_column(opened):
     assert page.locator("#cost thead th").nth(0).get_attribute("aria-sort") == "ascending"
 
 
-def test_choices_hold_for_tables_and_charts(opened):
+def test_filters_apply_to_tables_and_charts(opened):
     page = opened("report.html")
     page.select_option("#task", "1")
     assert (
@@ -85,7 +85,7 @@ def test_choices_hold_for_tables_and_charts(opened):
     page.fill("#filter", "PLAIN, nobody")
     page.wait_for_timeout(300)
     assert texts(page, ".results tbody tr:visible th") == ["plain"]
-    assert "1 models" in page.locator("figure[data-kind=dots] .plot").first.get_attribute("aria-label")
+    assert "1 model on" in page.locator("figure[data-kind=dots] .plot").first.get_attribute("aria-label")
     assert page.locator("figure[data-kind=pairs] .plot").first.inner_text() == "One model: there is nothing to compare."
     page.fill("#filter", "")
     page.select_option("#order", "mean")
@@ -100,7 +100,7 @@ def test_the_theme_can_be_chosen(opened):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(247, 247, 245)"
 
 
-def test_it_prints_whole(opened):
+def test_the_page_prints_completely(opened):
     page = opened("report.html", "dark")
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF") and len(pdf) > 60_000
@@ -108,7 +108,7 @@ def test_it_prints_whole(opened):
     assert page.locator("figure .plot :is(svg, canvas)").count() == 12
 
 
-def test_a_problem_in_the_heat_map_leads_to_its_answers(opened):
+def test_a_problem_in_the_heat_map_links_to_its_answers(opened):
     page = opened("report.html")
     page.locator("figure[data-kind=heat] details summary").first.click()
     page.locator("figure[data-kind=heat] td a").first.click()
@@ -117,7 +117,7 @@ def test_a_problem_in_the_heat_map_leads_to_its_answers(opened):
 
 
 @pytest.mark.parametrize("flag", ["wrong", "truncated", "silent", "disputed", "divided"])
-def test_each_filter_shows_what_the_data_say(opened, flag):
+def test_each_filter_agrees_with_the_data(opened, flag):
     page = opened("answers/index.html")
     before = page.inner_text("#count")
     assert counted(page) == [8, 48]
@@ -127,7 +127,7 @@ def test_each_filter_shows_what_the_data_say(opened, flag):
 
 
 def expected(flag):
-    """Problems and responses that a filter leaves, from the files."""
+    """The numbers of problems and responses that pass a filter, computed from the files."""
     folder = report_tree.report() / "answers"
     task = packed.read(folder, "catalog")["tasks"][0]
     problems, responses = set(), 0
@@ -156,15 +156,15 @@ def test_search_finds_problems_at_once_and_responses_on_request(opened):
     settle(page, before)
     assert counted(page) == [1, 6]
     page.fill("#search", "RIGHT to LEFT")
-    page.wait_for_selector("text=Nothing fits the filters.")
+    page.wait_for_selector("text=No response matches the filters.")
     page.click("#deep")
     page.wait_for_selector("#deep[data-done=yes]")
     assert counted(page) == [1, 6] and page.locator(".problem").count() == 1
     page.click("#deep")
-    page.wait_for_selector("text=Nothing fits the filters.")
+    page.wait_for_selector("text=No response matches the filters.")
 
 
-def test_models_can_be_left_out(opened):
+def test_models_can_be_deselected(opened):
     page = opened("answers/index.html")
     before = page.inner_text("#count")
     page.click("#models summary")
@@ -173,7 +173,7 @@ def test_models_can_be_left_out(opened):
     assert counted(page) == [8, 24] and page.inner_text("#models summary") == "Models (1 of 2)"
 
 
-def test_hostile_responses_are_text_and_do_nothing(opened):
+def test_hostile_responses_are_shown_as_inert_text(opened):
     page = opened("answers/index.html")
     for at in range(8):
         chip = page.locator(".problem").nth(at).locator("button.chip").first
@@ -200,7 +200,7 @@ def test_hostile_responses_are_text_and_do_nothing(opened):
 
 def test_a_response_shows_both_verdicts_and_opens_by_keyboard(opened):
     page = opened("answers/index.html#task=aime24&problem=0000000000000001")
-    chip = page.locator("button.chip[aria-label='seed 1: right, metrics disagree']")
+    chip = page.locator("button.chip[aria-label='seed 1: right, graders disagree']")
     chip.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".response .facts button")
@@ -212,7 +212,7 @@ def test_a_response_shows_both_verdicts_and_opens_by_keyboard(opened):
     assert page.locator(".response").count() == 0
 
 
-def test_math_is_drawn_and_can_be_read_as_source(opened):
+def test_math_is_rendered_and_can_be_shown_as_source(opened):
     page = opened("answers/index.html")
     assert page.locator(".problem .prompt .katex").count() >= 3
     page.click("#math")

@@ -1,4 +1,4 @@
-"""inspect_logs/: read back with inspect_ai's own API."""
+"""inspect_logs/, read back with the API of inspect_ai."""
 
 import pytest
 
@@ -30,6 +30,6 @@ def test_samples_hold_prompt_target_response_scores_and_metadata(logs):
     assert samples["0000000000000007", 1].output.stop_reason == "max_tokens"
 
 
-def test_the_summary_s_numbers_are_the_log_s(logs):
+def test_the_metrics_are_those_of_the_summary(logs):
     metrics = logs["aime24", "plain"].results.scores[0].metrics
     assert metrics["accuracy"].value == pytest.approx(15 / 24) and metrics["stderr"].value > 0

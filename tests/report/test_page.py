@@ -1,4 +1,4 @@
-"""The report's page and command: what is in it, what is not, and what it says where inputs are missing."""
+"""The report page and its command: what the page contains and leaves out, and how missing inputs are reported."""
 
 import html
 import json
@@ -27,7 +27,7 @@ def data(folder):
 
 
 def summarised(folder, **models):
-    """A folder that the summary has read: by model, a list of scores a seed."""
+    """Write a folder with the given scores, a list per seed of each model, and summarise it."""
     for model, runs in models.items():
         study.write(folder, model, *study.seeds("amc23", *runs))
     import analyze_summary
@@ -36,9 +36,9 @@ def summarised(folder, **models):
     return folder
 
 
-def test_the_page_answers_first_and_marks_warnings_at_their_numbers():
+def test_the_page_starts_with_the_conclusion_and_marks_numbers_with_warnings():
     text = page(report_tree.report())
-    assert "plain is best, 62.5 % [" in text and "distinguishable from evil&lt;script&gt;" in text
+    assert "plain is best, 62.5% [" in text and "distinguishable from evil&lt;script&gt;" in text
     assert text.index("plain is best") < text.index("Table of results") < text.index('id="cost"')
     notes = dict(re.findall(r'<li id="note-(\w+)"><b>\w+</b>([^<]*)</li>', text))
     assert "3 seeds, few for 8 problems (10 are usual)" in notes.values()
@@ -67,7 +67,7 @@ def test_nothing_from_files_becomes_markup():
     assert data(report_tree.report())["labels"] == [report_tree.EVIL, "plain"]
 
 
-def test_nothing_of_gpqa_is_published():
+def test_no_gpqa_content_is_published():
     folder = report_tree.report()
     assert report_tree.SECRET not in page(folder)
     assert not list(folder.glob("answers/gpqa*")) and "gpqa:diamond: its authors ask" in page(folder)
@@ -82,25 +82,25 @@ def test_nothing_of_gpqa_is_published():
         assert not any(report_tree.SECRET.encode() in archive.read(name) for name in names)
 
 
-def test_the_page_asks_the_network_for_nothing():
+def test_the_page_needs_no_network():
     text = html.unescape(page(report_tree.report()))
     assert "default-src 'none'; script-src 'sha256-" in text and "unsafe-eval" not in text
-    text = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)  # the library's own words on markup
+    text = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)  # the library contains markup in strings
     assert not re.search(r"<(link|script|img|iframe)[^>]*\s(src|href)=(?![\"']?data:)", text)
 
 
-def test_the_best_that_is_not_distinguishable_is_said_so(tmp_path):
+def test_the_headline_names_models_not_distinguishable_from_the_best(tmp_path):
     folder = summarised(tmp_path, a=[RIGHT[:20] + WRONG[20:]] * 3, b=[RIGHT[:21] + WRONG[21:]] * 3, c=[WRONG] * 3)
     found = load(folder)
     assert headline(found) == [
-        "b scores highest, 52.5 % [37.5, 67.1] of amc23: distinguishable from 1 of 2 other models, but not from a."
+        "b scores highest, 52.5% [37.5, 67.1] of amc23: distinguishable from 1 of 2 other models, but not from a."
     ]
     assert task_verdict(found, "amc23").above == ["c"] and "not distinguishable from a" in task_line(found, "amc23")
     cells = {row.label: row.cells[0] for row in result_table(found).rows}
     assert (cells["a"].bold, cells["b"].bold, cells["c"].bold) == (True, True, False)
 
 
-def test_against_a_baseline_the_answer_is_about_the_baseline(tmp_path):
+def test_with_a_baseline_the_headline_compares_with_it(tmp_path):
     folder = summarised(tmp_path, a=[RIGHT] * 3, b=[WRONG] * 3)
     import analyze_summary
 
@@ -108,11 +108,11 @@ def test_against_a_baseline_the_answer_is_about_the_baseline(tmp_path):
     assert headline(load(folder)) == ["Compared with b, better: a on amc23."]
 
 
-def test_one_model_with_one_seed_has_a_page_that_says_what_is_unknown(tmp_path, capsys):
+def test_the_page_of_one_model_with_one_seed_says_what_is_unknown(tmp_path, capsys):
     folder = summarised(tmp_path, alone=[WRONG])
     assert main([str(folder)]) == 0
     text = page(folder)
-    assert "alone solves 20.0 % [" in text and "There is no second model to compare it with." in text
+    assert "alone solves 20.0% [" in text and "There is no second model to compare it with." in text
     assert "1 seed, few for 40 problems" in text and data(folder)["entries"][0]["sd"] is None
     assert not (folder / "answers" / "index.html").exists() and "Read the answers" not in text
 
@@ -121,8 +121,8 @@ def test_a_missing_comparison_is_named_on_the_page_and_by_the_exit_code(tmp_path
     folder = summarised(tmp_path, a=[RIGHT] * 2, b=[WRONG] * 2)
     (folder / "comparison_results.json").unlink()
     assert main([str(folder), "--no-figures"]) == 1
-    assert "nothing is compared here; run analyze_summary.py" in page(folder)
-    assert "a scores highest" in page(folder) and "Whether that is more than chance is not known" in page(folder)
+    assert "so comparisons are missing; run analyze_summary.py" in page(folder)
+    assert "a scores highest" in page(folder) and "Whether that is more than chance is unknown" in page(folder)
     assert "no comparison_results.json" in capsys.readouterr().err
 
 
@@ -143,10 +143,13 @@ def test_a_damaged_comparison_is_named(tmp_path, capsys, content):
     folder = summarised(tmp_path, a=[RIGHT] * 2, b=[WRONG] * 2)
     (folder / "comparison_results.json").write_text(content)
     assert main([str(folder), "--no-figures", "--no-zip"]) == 1
-    assert "nothing is compared here" in page(folder) and "comparison_results.json" in capsys.readouterr().err
+    assert (
+        "comparisons are missing; run analyze_summary.py again" in page(folder)
+        and "comparison_results.json" in capsys.readouterr().err
+    )
 
 
-def test_mistakes_are_one_line(tmp_path, capsys):
+def test_usage_errors_are_one_line(tmp_path, capsys):
     assert main([str(tmp_path / "none")]) == 2
     assert (
         capsys.readouterr().err
@@ -157,7 +160,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert main([str(tmp_path), "--max-answers-gb", "0"]) == 2
 
 
-def test_published_numbers_stand_apart(tmp_path):
+def test_published_results_are_separate_rows(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "references.csv").write_text(
@@ -169,7 +172,7 @@ def test_published_numbers_stand_apart(tmp_path):
     assert ("published, not compared: a paper") in dict(map(reversed, result_table(load(folder)).notes))
 
 
-def test_a_read_only_folder_is_one_line(tmp_path, capsys, monkeypatch):
+def test_an_unwritable_page_is_reported_in_one_line(tmp_path, capsys, monkeypatch):
     folder = summarised(tmp_path, a=[RIGHT] * 2)
     shutil.rmtree(folder / "report.html", ignore_errors=True)
     (folder / "report.html").mkdir()
@@ -177,7 +180,7 @@ def test_a_read_only_folder_is_one_line(tmp_path, capsys, monkeypatch):
     assert f"cannot write {folder}/report.html" in capsys.readouterr().err
 
 
-def test_cost_counts_a_call_once(tmp_path):
+def test_cost_counts_a_model_load_shared_by_seeds_once(tmp_path):
     from evalsuite.report.conditions import cost
 
     def run(seed, ended):

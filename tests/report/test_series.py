@@ -1,4 +1,4 @@
-"""Checkpoints in the report: a section a series, a chart a task, sentences, figures for papers, sixty on one page."""
+"""Checkpoint series in the report: sections, charts, sentences and figures for papers."""
 
 import json
 import re
@@ -16,7 +16,7 @@ browser = pytest.fixture(scope="module")(browsing.chromium)
 
 
 def reported(folder, *flags):
-    """Both the summary and the report of a folder."""
+    """Summarise a folder and write its report."""
     assert analyze_summary.main([str(folder), "--bootstrap", "100"]) == 0
     main([str(folder), "--no-answers", "--no-zip", *flags])
     return folder
@@ -50,13 +50,13 @@ def test_charts_of_series_are_drawn_from_the_summary_s_numbers(folder):
     assert line["points"][0]["seeds"] == pytest.approx(SCORES[100].mean(axis=1), rel=1e-4)
 
 
-def test_figures_for_papers_are_one_a_line(folder):
+def test_there_is_one_figure_per_series_and_task(folder):
     names = {path.name for path in (folder / "figures").glob("series_*")}
     tasks = [f"run7-{task}" for task in ("aime24", "amc23")]
     assert {f"series_{task}.{kind}" for task in tasks for kind in ("pdf", "png")} < names and len(names) == 6
 
 
-def test_a_damaged_series_is_named_and_the_page_is_made_without(folder, tmp_path, capsys):
+def test_a_damaged_series_is_reported_and_left_out(folder, tmp_path, capsys):
     write_series(tmp_path, SCORES)
     analyze_summary.main([str(tmp_path), "--bootstrap", "100"])
     path = tmp_path / "comparison_results.json"
@@ -64,11 +64,11 @@ def test_a_damaged_series_is_named_and_the_page_is_made_without(folder, tmp_path
     del value["series"][0]["steps"]
     path.write_text(json.dumps(value))
     assert main([str(tmp_path), "--no-answers", "--no-zip", "--no-figures"]) == 1
-    assert "is not as analyze_summary.py writes it" in capsys.readouterr().err and data(tmp_path)["series"] == []
+    assert "comparison_results.json is not valid" in capsys.readouterr().err and data(tmp_path)["series"] == []
 
 
 @pytest.mark.browser
-def test_a_section_a_series_shows_curves_sentences_and_numbers_and_follows_the_choices(folder, browser):
+def test_each_series_has_a_section_that_follows_the_filters(folder, browser):
     with browsing.quiet(browser) as visit:
         page = visit(folder / "report.html")
         page.evaluate(browsing.SCROLL)
@@ -82,7 +82,7 @@ def test_a_section_a_series_shows_curves_sentences_and_numbers_and_follows_the_c
         said = section.locator("p.said").all_inner_texts()
         assert said[0].startswith("run7 on aime24: step 400 is best of 4, ")
         assert "distinguishable from the last" in said[0]
-        assert said[1].startswith("The best of 4 was chosen for its score")
+        assert said[1].startswith("The best of 4 was selected by its score")
         section.locator("summary").first.click()
         steps = section.locator("details[open] tbody th").all_inner_texts()
         assert steps == ["100", "200", "400", "1000"]
@@ -92,11 +92,11 @@ def test_a_section_a_series_shows_curves_sentences_and_numbers_and_follows_the_c
         assert "run7@400 (best)" in section.locator(".tip").first.inner_text()
         page.fill("#filter", "run7@1000")
         section.locator("figcaption small").filter(has_text="1 checkpoint,").first.wait_for()
-        assert "No checkpoint of this series is chosen" in page.locator("#series-1 .plot").inner_text()
+        assert "No checkpoint of this series is selected" in page.locator("#series-1 .plot").inner_text()
 
 
 @pytest.mark.browser
-def test_sixty_checkpoints_stay_within_the_window_and_apart(tmp_path, browser):
+def test_sixty_checkpoints_fit_the_window(tmp_path, browser):
     rng = np.random.default_rng(1)
     write_series(tmp_path, {100 * step: (rng.random((2, 20)) < step / 80).astype(int) for step in range(1, 61)})
     reported(tmp_path, "--no-figures")

@@ -1,1 +1,1 @@
-"""The answers beside the report: what was asked, what was answered, and how it was judged, one problem at a time."""
+"""The page of answers beside the report: prompts, responses and verdicts, one problem at a time."""

@@ -1,4 +1,4 @@
-"""The answers of one configuration on one task: read, put in order of problems, and measured for the filters."""
+"""Reads the answers of one configuration on one task, ordered by problem, with the values that the filters need."""
 
 import json
 import os
@@ -14,42 +14,47 @@ from evalsuite.collect.disagreements import METRICS
 from evalsuite.collect.validation import Unreadable, inside, load_json
 from evalsuite.summary.read import Run
 
-VERSION = 1  # of what is written; another one is written anew
+VERSION = 1  # of the files written; files of another version are replaced
+FIELDS = ("query", "text", "verdict_reason")
+SEPARATOR = "\n\n----\n\n"  # between several completions in a row
 
 
 @dataclass(frozen=True)
 class Group:
-    """One configuration on one task. `runs` are pairs of what both passes know of an experiment."""
+    """One configuration on one task.
+
+    `runs` pairs each Run of the summary with its experiment in all_experiments_results.json.
+    """
 
     task: str
     config_id: str
     label: str
-    runs: list[tuple[Run, dict[str, Any]]]  # as summary.read has it, as all_experiments_results.json has it
+    runs: list[tuple[Run, dict[str, Any]]]
     experiments: list[dict[str, Any]]
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that are shown, the primary one first: two, where the task has them."""
+        """The metrics to show, the primary one first: at most two."""
         names = list(dict.fromkeys(name for run, _ in self.runs for name in run.scores))
         return [*names[:1], *(name for name in names[1:] if name in METRICS)][:2]
 
     def files(self) -> tuple[list[Path | None], list[str]]:
-        """The details file of each run, None with a reason where there is none."""
+        """The details file of each run (None if there is none), and the reasons for missing ones."""
         found: list[Path | None] = []
         wrong = []
         for experiment in self.experiments:
             try:
-                path = find(experiment)
+                path = find_details(experiment)
                 stamp(path)
                 found.append(path)
             except (Unreadable, OSError) as error:
                 found.append(None)
                 why = getattr(error, "strerror", None) or str(error)
-                wrong.append(f"{experiment['name']}: no answers to show, {why}")
+                wrong.append(f"{experiment['name']}: answers are missing: {why}")
         return found, wrong
 
     def stamp(self, files: list[Path | None]) -> str:
-        """Changes when anything that is written of the group changes."""
+        """A text that changes whenever anything that is written for the group changes."""
         known = [
             [run.name, len(run.problems), [list(values) for values in run.scores.values()]] for run, _ in self.runs
         ]
@@ -58,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Answer:
-    """One response. Unknown values are None; `scores` and `extracted` are by the group's metrics."""
+    """One response. Unknown values are None; `scores` and `extracted` are in the order of the group's metrics."""
 
     problem: str
     seed: int | None
@@ -75,7 +80,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem as it was asked. `number` is its row in lighteval's details."""
+    """A problem with its prompt. `number` is its id in lighteval's details."""
 
     key: str
     number: str
@@ -84,7 +89,7 @@ class Problem:
 
 
 def read(group: Group, files: list[Path | None]) -> tuple[list[Answer], dict[str, Problem], list[str]]:
-    """All answers by problem and seed, the problems, and what could not be read."""
+    """Read all answers, sorted by problem and seed, and the problems; also returns errors."""
     answers: list[Answer] = []
     problems: dict[str, Problem] = {}
     wrong = []
@@ -94,9 +99,9 @@ def read(group: Group, files: list[Path | None]) -> tuple[list[Answer], dict[str
         try:
             rows = list(texts(path))
             if len(rows) != len(run.problems):
-                raise Unreadable(f"{len(rows)} rows where {len(run.problems)} were read; run analyze_results.py again")
+                raise Unreadable(f"{len(rows)} rows instead of {len(run.problems)}; run analyze_results.py again")
         except Unreadable as error:
-            wrong.append(f"{run.name}: no answers to show, {error}")
+            wrong.append(f"{run.name}: answers are missing: {error}")
             continue
         samples = raw["samples"]
         for at, row in enumerate(rows):
@@ -145,19 +150,15 @@ def _known(value: float) -> float | None:
     return None if value != value else float(value)
 
 
-FIELDS = ("query", "text", "verdict_reason")
-BETWEEN = "\n\n----\n\n"  # where a row holds several completions
-
-
-def find(experiment: dict[str, Any]) -> Path:
-    """The details file of an experiment; raises Unreadable where it is not there, or not a single one."""
+def find_details(experiment: dict[str, Any]) -> Path:
+    """Find the details file of an experiment; raises Unreadable unless there is exactly one."""
     folder = Path(experiment["path"])
     if experiment["source"] == "evalsuite":
         manifest = load_json(str(folder / "experiment.json"))
         return Path(inside(str(folder), manifest.get("details_file")))
     found = [path for path in folder.glob("details/**/*.parquet") if _is_of(path.name, experiment)]
     if len(found) != 1:
-        raise Unreadable(f"{len(found)} details files of {experiment['task']} and {experiment['date']}")
+        raise Unreadable(f"expected one details file for {experiment['task']}, found {len(found)}")
     return found[0]
 
 
@@ -167,19 +168,19 @@ def _is_of(name: str, experiment: dict[str, Any]) -> bool:
 
 
 def stamp(path: Path) -> list[Any]:
-    """What tells whether a details file has changed: its place, size and time of change."""
+    """Name, size and modification time of a details file, by which changes are recognised."""
     found = os.stat(path)
     return [path.name, found.st_size, found.st_mtime_ns]
 
 
 def texts(path: Path) -> Iterator[dict[str, str]]:
-    """`query`, `text` and `verdict_reason` of each row, empty where it has none. Raises Unreadable."""
+    """Yield `query`, `text` and `verdict_reason` of each row, empty if it has none. Raises Unreadable."""
     details = DetailsFile(str(path))
     try:
         paths = field_paths(details)
-        there = {name: paths[name] for name in FIELDS if details.has(paths[name])}
-        for batch in details.batches(sorted(set(there.values()))) if there else ():
-            columns = {name: batch.values(there[name]) for name in there}
+        present = {name: paths[name] for name in FIELDS if details.has(paths[name])}
+        for batch in details.batches(sorted(set(present.values()))) if present else ():
+            columns = {name: batch.values(present[name]) for name in present}
             for at in range(batch.rows):
                 yield {name: _text(columns[name][at]) if name in columns else "" for name in FIELDS}
     finally:
@@ -187,7 +188,7 @@ def texts(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """All strings in a value; a list that some releases write as its Python text is read as one.
+    """All strings in a value; a list that some releases of lighteval write as its Python repr is parsed.
 
     >>> _text(["a"]), _text("['a', 'b']"), _text(None)
     ('a', 'a\\n\\n----\\n\\nb', '')
@@ -195,4 +196,4 @@ def _text(value: Any) -> str:
     if isinstance(value, str) and value[:2] in ("['", '["'):
         parsed = parse_literal(value)
         value = parsed if isinstance(parsed, list) else value
-    return BETWEEN.join(strings(value))
+    return SEPARATOR.join(strings(value))

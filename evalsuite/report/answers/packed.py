@@ -1,6 +1,6 @@
-"""The files that the answers' page loads: scripts that hand over packed JSON, for a page on disk cannot fetch.
+"""The files that the page of answers loads: scripts that pass packed JSON to it, because a page on disk cannot fetch.
 
-Packed means: JSON, gzip, base64. A script holds nothing else than one call with names of our own making.
+Packed means JSON, compressed with gzip, in base64. A script contains only one call, with a name chosen by this suite.
 """
 
 import base64
@@ -14,12 +14,12 @@ from typing import Any
 from evalsuite.files import replacing
 
 RECEIVER = "evalsuiteReceive"
-LEVEL = 5  # gzip's: three times smaller at some 60 MB a second
+LEVEL = 5  # of gzip: a third of the size, at about 60 MB per second
 _CALL = re.compile(rb'^%b\("[^"]*","([^"]*)"\);\s*$' % RECEIVER.encode())
 
 
 def name(text: str) -> str:
-    """A folder's name for a task or a configuration: readable, and told apart by its hash.
+    """A folder name for a task or a configuration: readable, and unique because of its hash.
 
     >>> name("gpqa:diamond <x>")
     'gpqa_diamond_x_-c8e4aa'
@@ -28,18 +28,18 @@ def name(text: str) -> str:
     return f"{slug}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:6]}"
 
 
-def write(folder: Path, place: str, value: Any) -> int:
-    """Write a value for the page, under `folder`/`place`.js; returns the characters of its JSON."""
+def write(folder: Path, name: str, value: Any) -> int:
+    """Write a value for the page to `folder`/`name`.js; returns the number of characters of its JSON."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     packed = base64.b64encode(gzip.compress(text.encode(), LEVEL, mtime=0)).decode()
-    with replacing(folder / f"{place}.js", sync=False) as stream:
-        stream.write(f'{RECEIVER}("{place}","{packed}");\n')
+    with replacing(folder / f"{name}.js", sync=False) as stream:
+        stream.write(f'{RECEIVER}("{name}","{packed}");\n')
     return len(text)
 
 
-def read(folder: Path, place: str) -> Any:
-    """What `write` wrote; raises OSError or ValueError."""
-    found = _CALL.match((folder / f"{place}.js").read_bytes())
+def read(folder: Path, name: str) -> Any:
+    """Read a value that `write` wrote; raises OSError or ValueError."""
+    found = _CALL.match((folder / f"{name}.js").read_bytes())
     if not found:
-        raise ValueError("not a file of the answers' page")
+        raise ValueError("not a file of the page of answers")
     return json.loads(gzip.decompress(base64.b64decode(found[1])))

@@ -1,9 +1,9 @@
-"""Writing OUTPUT_DIR/answers: the page, one folder a task, in it one a configuration; what is unchanged is kept.
+"""Writes OUTPUT_DIR/answers: the page, and a folder per task and configuration; unchanged files are kept.
 
 answers/index.html              the page
 answers/catalog.js              tasks and configurations
 answers/<task>/problems.js      prompts and golds
-answers/<task>/<configuration>/ index.js (what the filters need), 0.js, 1.js, ... (responses, by problem)
+answers/<task>/<configuration>/ index.js (the values that the filters need), 0.js, 1.js, ... (responses, by problem)
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from evalsuite.report.assets import is_private
 from evalsuite.report.load import Study
 from evalsuite.summary.read import NAME, BadFile, read_model
 
-CHUNK = 1 << 20  # characters of a file of responses: what one click loads
+CHUNK = 1 << 20  # characters in a file of responses, which one click loads
 STAMP = "stamp.json"
 SCRIPTS = ("base.js", "store.js", "text.js", "select.js", "sections.js", "answers.js")
 
 
 @dataclass
 class Written:
-    """What was written: tasks with answers, and lines on what was left out."""
+    """The tasks with answers, remarks on what was left out, and the number of characters written."""
 
     tasks: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
@@ -38,15 +38,15 @@ class Written:
 
 
 def write_answers(study: Study, limit: float) -> Written:
-    """Write the answers of all tasks that may be shown, up to `limit` characters of text; the rest is named."""
+    """Write the answers of all tasks that may be published, up to `limit` characters of text."""
     folder = study.folder / "answers"
     done = Written()
     catalog: dict[str, dict[str, Any]] = {}
     for group in groups(study):
         if is_private(group.task):
-            _remark(done, f"{group.task}: its authors ask that nothing of it is published; its answers are not shown")
+            _remark(done, f"{group.task}: its authors ask that no part of it is published; its answers are not shown")
         elif done.characters > limit:
-            _remark(done, f"answers beyond {limit / 1e9:g} GB are left out; --max-answers-gb shows more")
+            _remark(done, f"answers beyond {limit / 1e9:g} GB are left out; raise --max-answers-gb to include them")
         else:
             _write_group(folder, group, done, catalog)
     found = [catalog[task] for task in study.tasks if task in catalog]
@@ -62,10 +62,10 @@ def write_answers(study: Study, limit: float) -> Written:
 
 
 def page() -> str:
-    """The page that reads the files; the same for every study."""
+    """The HTML text of the page, which is the same for every study."""
     scripts = [assets.vendored("katex.min.js"), assets.script(*SCRIPTS)]
     style = assets.style("base.css", "tables.css", "sections.css", "answers.css")
-    # Scripts beside the page: 'self' is the page's own server, file: its own disk.
+    # The policy permits scripts beside the page: 'self' for a page from a server, file: for one from disk.
     return assets.render(
         "answers.html",
         scripts,
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def groups(study: Study) -> Iterator[Group]:
-    """The configurations of all tasks, model by model: one model's results are in memory at a time."""
+    """Yield the configurations of all tasks, model by model, so that only one model's results are in memory."""
     labels = {(entry.folder, entry.task, entry.config_id): entry.label for entry in study.entries}
     places = dict.fromkeys(experiment["place"] for experiment in study.experiments)
     for place in places:
@@ -85,14 +85,13 @@ def groups(study: Study) -> Iterator[Group]:
         try:
             runs, raw = read_model(place / NAME).runs, read_json(place / NAME)["experiments"]
         except (BadFile, OSError, ValueError, KeyError):
-            continue  # said on the report already
+            continue  # the report lists it as missing
         for task, config_id in dict.fromkeys((run.task, run.config_id) for run in runs if run.name in own):
-            of_it = sorted((run for run in runs if (run.task, run.config_id) == (task, config_id)),
-                           key=lambda run: (run.seed is None, run.seed or 0))  # fmt: skip
-            label = labels.get((place, task, config_id), f"{own[of_it[0].name]['model']} ({config_id})")
-            yield Group(
-                task, config_id, label, [(run, raw[run.name]) for run in of_it], [own[run.name] for run in of_it]
-            )
+            members = sorted((run for run in runs if (run.task, run.config_id) == (task, config_id)),
+                             key=lambda run: (run.seed is None, run.seed or 0))  # fmt: skip
+            label = labels.get((place, task, config_id), f"{own[members[0].name]['model']} ({config_id})")
+            pairs = [(run, raw[run.name]) for run in members]
+            yield Group(task, config_id, label, pairs, [own[run.name] for run in members])
 
 
 def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, dict[str, Any]]) -> None:
@@ -124,7 +123,7 @@ def _write_group(folder: Path, group: Group, done: Written, catalog: dict[str, d
 
 
 def _write_answers(folder: Path, task: str, own: str, group: Group, answers: list[Answer]) -> int:
-    """Write the responses in files of about CHUNK characters, then the index that says where each lies."""
+    """Write the responses in files of about CHUNK characters, and an index that says where each one is."""
     characters, number, held, size = 0, 0, [], 0
     places: list[list[int]] = []
     for answer in answers:
@@ -143,7 +142,7 @@ def _write_answers(folder: Path, task: str, own: str, group: Group, answers: lis
 
 
 def _index(group: Group, answers: list[Answer], places: list[list[int]]) -> dict[str, Any]:
-    """Columns, in the order of the responses."""
+    """The columns of the index, in the order of the responses."""
     names = ("problem", "seed", "scores", "extracted", "tokens", "finish", "truncated", "silent", "status")
     columns = {name: [getattr(answer, name) for answer in answers] for name in names}
     return {"metrics": group.metrics, **columns, "place": places}
@@ -170,7 +169,7 @@ def _stamped(place: Path) -> dict[str, Any]:
 
 
 def _clean(folder: Path, kept: dict[str, set[str]]) -> None:
-    """Remove what we wrote earlier and would not write now, private tasks' above all; what others put there stays."""
+    """Remove files of earlier calls that are no longer written, above all of private tasks; other files stay."""
     for stamp in folder.glob(f"*/*/{STAMP}"):
         task, own = stamp.parent.parent, stamp.parent
         if own.name not in kept.get(task.name, set()):

@@ -1,4 +1,4 @@
-"""figures/: the page's charts for papers, one column wide, as PDF with its fonts inside and as PNG."""
+"""The charts of the report for papers: figures/, one column wide, as PDF with embedded fonts and as PNG."""
 
 from evalsuite.report.figures.write import write_figures
 

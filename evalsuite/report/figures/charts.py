@@ -1,4 +1,4 @@
-"""The figures for papers: one column wide, fonts embedded as outlines (Type 42), colours that survive grey print."""
+"""Figures for papers: one column wide, TrueType fonts embedded, colours that stay distinct in greyscale."""
 
 from typing import Any
 
@@ -12,12 +12,25 @@ from matplotlib.transforms import Affine2D
 
 RIGHT, WRONG, THIRD, REST, LINE = "#0072B2", "#D55E00", "#CC79A7", "#8A8F98", "#DADDE1"
 SEQUENTIAL = LinearSegmentedColormap.from_list("solved", ["#F3F5F7", "#6BA3CC", "#08519C"])
-LIMIT = 0.05
-RATES = (("tr", "cut off", WRONG), ("na", "no answer", THIRD), ("dis", "judged differently", RIGHT))
+LIMIT = 0.05  # above this rate, the summary warns
+RATES = (("tr", "truncated", WRONG), ("na", "no answer", THIRD), ("dis", "graders disagree", RIGHT))
+WIDTH = 3.35  # inches: one column of the usual two-column page
+ROW, EDGE = 0.19, 0.55  # inches: the height of a model's row, and of the axis with the margins
+# The palette of Okabe and Ito without yellow, which is invisible on paper.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+RC = {
+    "pdf.fonttype": 42, "ps.fonttype": 42, "font.family": "sans-serif", "font.size": 7.5, "axes.labelsize": 7.5,
+    "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.1,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.spines.top": False, "axes.spines.right": False,
+    "text.parse_math": False, "savefig.dpi": 300, "figure.dpi": 300, "axes.axisbelow": True, "grid.color": LINE,
+    "grid.linewidth": 0.5, "legend.frameon": False,
+}  # fmt: skip
+MAX_NAME = 26  # characters of a model's name
+FEW_STEPS = 5  # up to this many checkpoints, the axis shows the step of each
 
 
 def dots(data: dict, task: int) -> Figure | None:
-    """Means, both error bars, and every seed as a point."""
+    """Mean accuracy with the confidence interval and the sd of the seeds, and each seed as a point."""
     entries = [one for one in _of(data, task) if one["mean"] is not None]
     if not entries:
         return None
@@ -35,18 +48,18 @@ def dots(data: dict, task: int) -> Figure | None:
     axes.plot(*np.array(seeds).reshape(-1, 2).T, ".", color="black", alpha=0.45, markersize=2.6, markeredgewidth=0)
     percents(axes)
     axes.set_xlabel(f"{data['tasks'][task]['name']}: accuracy in %")
-    handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
+    handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="one seed"),
                Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
-               Line2D([], [], color=RIGHT, label="95 %, problems like these")]  # fmt: skip
+               Line2D([], [], color=RIGHT, label="95% interval, problems like these")]  # fmt: skip
     legend(figure, handles)
     return figure
 
 
 def pairs(data: dict, task: int) -> Figure | None:
-    """Differences above the diagonal, the smallest detectable ones below; pale where not distinguishable."""
+    """Differences above the diagonal, the smallest detectable ones below it; pale if not distinguishable."""
     entries = _of(data, task)
-    place = {one["m"]: at for at, one in enumerate(entries)}
-    found = [pair for pair in data["pairs"][task] if pair[0] in place and pair[1] in place]
+    position = {one["m"]: at for at, one in enumerate(entries)}
+    found = [pair for pair in data["pairs"][task] if pair[0] in position and pair[1] in position]
     if not found:
         return None
     count, most = len(entries), max(max(abs(pair[2]) for pair in found), 0.01)
@@ -54,15 +67,15 @@ def pairs(data: dict, task: int) -> Figure | None:
     axes = figure.subplots()
     cells = np.ones((count, count, 4))
     for pair in found:
-        i, j = sorted((place[pair[0]], place[pair[1]]))
-        gap = pair[2] if place[pair[0]] == i else -pair[2]
+        i, j = sorted((position[pair[0]], position[pair[1]]))
+        gap = pair[2] if position[pair[0]] == i else -pair[2]
         clear = pair[8] in ("a better", "b better")
         strength = 0.25 + 0.6 * min(1, abs(gap) / most) if clear else 0.6
         cells[i, j] = to_rgba((RIGHT if gap > 0 else WRONG) if clear else LINE, strength)
         cells[j, i] = to_rgba(LINE, 0.6)
         if count <= 9:
-            _say(axes, j, i, f"{100 * gap:+.1f}".replace("-", "−"), "bold" if clear else "normal")
-            _say(axes, i, j, "" if pair[7] is None else f"{100 * pair[7]:.1f}", "normal", "#59626d")
+            _annotate(axes, j, i, f"{100 * gap:+.1f}".replace("-", "−"), "bold" if clear else "normal")
+            _annotate(axes, i, j, "" if pair[7] is None else f"{100 * pair[7]:.1f}", "normal", "#59626d")
     axes.pcolormesh(cells, edgecolors="white", linewidth=1.5 if count <= 20 else 0.3, transform=_half(axes))
     names = [short(data["labels"][one["m"]]) for one in entries]
     axes.set_xticks(range(count), names, rotation=35, ha="left", rotation_mode="anchor")
@@ -77,7 +90,7 @@ def pairs(data: dict, task: int) -> Figure | None:
 
 
 def curves(data: dict, task: int) -> Figure | None:
-    """pass@k solid, maj@k dashed."""
+    """pass@k as solid lines, maj@k as dashed ones."""
     entries = [one for one in _of(data, task) if len(one["ks"]) > 1 and one["pass"][0] is not None]
     if not entries:
         return None
@@ -90,9 +103,9 @@ def curves(data: dict, task: int) -> Figure | None:
     ]
     for at, one in enumerate(entries):
         colour = (RIGHT if one["lead"] else REST) if many else COLOURS[at]
-        for values, look in ((one["pass"], "o-"), (one["maj"], "o--")):
+        for values, style in ((one["pass"], "o-"), (one["maj"], "o--")):
             if None not in values:
-                axes.plot(one["ks"], values, look, color=colour, markersize=2.5, alpha=0.6 if many else 1)
+                axes.plot(one["ks"], values, style, color=colour, markersize=2.5, alpha=0.6 if many else 1)
         handles += [] if many else [Line2D([], [], color=colour, label=short(data["labels"][one["m"]]))]
     axes.set_xscale("log", base=2)
     axes.set_xticks(entries[0]["ks"], [str(k) for k in entries[0]["ks"]])
@@ -106,7 +119,7 @@ def curves(data: dict, task: int) -> Figure | None:
 
 
 def lengths(data: dict, task: int) -> Figure | None:
-    """Lengths of right and of wrong answers, with the limit."""
+    """Box plots of the lengths of right and of wrong answers, with the token limit."""
     entries = [one for one in _of(data, task) if one["right"] or one["wrong"]]
     if not entries:
         return None
@@ -125,14 +138,14 @@ def lengths(data: dict, task: int) -> Figure | None:
         axes.vlines([cut] * len(at), at - 0.5, at + 0.5, color="black", linestyles="--", linewidth=0.8)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1024:.0f}k" if value >= 1024 else f"{value:.0f}")
-    axes.set_xlabel(f"{data['tasks'][task]['name']}: tokens of an answer")
+    axes.set_xlabel(f"{data['tasks'][task]['name']}: tokens per answer")
     legend(figure, [Patch(color=RIGHT, alpha=0.6, label="right"), Patch(color=WRONG, alpha=0.6, label="wrong"),
                     Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="limit")])  # fmt: skip
     return figure
 
 
 def rates(data: dict, task: int) -> Figure | None:
-    """Cut off, silent, judged differently."""
+    """Shares of answers that were truncated, contain no answer, or on which the graders disagree."""
     entries = _of(data, task)
     measured = [rate for rate in RATES if any(one[rate[0]] is not None for one in entries)]
     if not measured:
@@ -149,7 +162,7 @@ def rates(data: dict, task: int) -> Figure | None:
 
 
 def problems(data: dict, task: int) -> Figure | None:
-    """Solve rates, problems by difficulty."""
+    """Solve rates of all problems, sorted by difficulty."""
     entries = [one for one in _of(data, task) if any(rate is not None for rate in one["rates"])]
     if not entries:
         return None
@@ -165,38 +178,38 @@ def problems(data: dict, task: int) -> Figure | None:
     return figure
 
 
-CHARTS = {"dots": dots, "pairs": pairs, "curves": curves, "lengths": lengths, "rates": rates, "problems": problems}
-
-
-def _of(data: dict, task: int) -> list[dict]:
-    return [one for one in data["entries"] if one["t"] == task]
-
-
-def _half(axes) -> Affine2D:
-    """Cells around whole numbers, where the names stand, not between them."""
-    return Affine2D().translate(-0.5, -0.5) + axes.transData
-
-
-def _say(axes, x: int, y: int, text: str, weight: str, colour: str = "black") -> None:
-    axes.text(x, y, text, ha="center", va="center", fontsize=6.5, fontweight=weight, color=colour)
-
-
-WIDTH = 3.35  # inches: one column of the usual two-column page
-ROW, EDGE = 0.19, 0.55  # inches a model, and for axis and margins
-# Okabe and Ito's, without the yellow, which paper swallows.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-RC = {
-    "pdf.fonttype": 42, "ps.fonttype": 42, "font.family": "sans-serif", "font.size": 7.5, "axes.labelsize": 7.5,
-    "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.1,
-    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.spines.top": False, "axes.spines.right": False,
-    "text.parse_math": False, "savefig.dpi": 300, "figure.dpi": 300, "axes.axisbelow": True, "grid.color": LINE,
-    "grid.linewidth": 0.5, "legend.frameon": False,
-}  # fmt: skip
-NAME = 26  # characters of a model's name
+def by_step(data: dict[str, Any], line: dict[str, Any]) -> Figure | None:
+    """One series of checkpoints, with a ring around the best one; None if no checkpoint has a score."""
+    points = [one for one in line["points"] if one["mean"] is not None]
+    if not points:
+        return None
+    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+    top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
+    steps = np.array([one["step"] for one in points], dtype=float)
+    _scores(top, points, steps, line["points"][line["best"]])
+    top.set_title(short(line["name"], 60) + (f" ({line['setting']})" if line["setting"] else ""), fontsize=7.5)
+    top.set_ylabel(f"{short(data['tasks'][line['t']]['name'])}: %")
+    for axes, key, colour in ((middle, "tokens", RIGHT), (bottom, "tr", WRONG)):
+        axes.plot(steps, column(points, key), "o-", color=colour, markersize=2, clip_on=False)
+    middle.set_ylabel("tokens")
+    bottom.axhline(LIMIT, color="black", linestyle="--", linewidth=0.7)
+    bottom.set_ylabel("truncated, %")
+    bottom.set_xlabel("step")
+    if len(steps) <= FEW_STEPS:
+        bottom.set_xticks(steps)
+    for axes in (top, bottom):
+        percents(axes, "y")
+    for axes in (top, middle, bottom):
+        axes.grid(axis="y")
+    for axes in (middle, bottom):
+        axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
+    figure.align_ylabels()
+    legend(figure, _series_legend())
+    return figure
 
 
 def rows(labels: list[str], more: float = 0.0, row: float = ROW) -> tuple[Figure, Axes]:
-    """A figure with one row a model, the first on top."""
+    """A figure with one row per model, the first on top."""
     figure = Figure(figsize=(WIDTH, EDGE + more + row * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.set_yticks(range(len(labels)), [short(label) for label in labels])
@@ -208,12 +221,12 @@ def rows(labels: list[str], more: float = 0.0, row: float = ROW) -> tuple[Figure
 
 
 def column(entries: list[dict], key: str) -> np.ndarray:
-    """The values of one key, NaN where unknown."""
+    """The values of one key, NaN where undefined."""
     return np.array([np.nan if one[key] is None else one[key] for one in entries], dtype=float)
 
 
-def short(label: str, most: int = NAME) -> str:
-    """A name that leaves room for the plot.
+def short(label: str, most: int = MAX_NAME) -> str:
+    """A name shortened to leave room for the plot.
 
     >>> short("a" * 40)
     'aaaaaaaaaaaaaaaaaaaaaaaaa…'
@@ -229,38 +242,17 @@ def legend(figure: Figure, handles: list[Any], columns: int = 3) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1.6, columnspacing=1.2)
 
 
-LIMIT = 0.05
-FEW = 5  # checkpoints whose steps all stand below the axis
+def _of(data: dict, task: int) -> list[dict]:
+    return [one for one in data["entries"] if one["t"] == task]
 
 
-def by_step(data: dict[str, Any], line: dict[str, Any]) -> Figure | None:
-    """One line of a series, its best checkpoint ringed; None without a scored checkpoint."""
-    points = [one for one in line["points"] if one["mean"] is not None]
-    if not points:
-        return None
-    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
-    top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
-    steps = np.array([one["step"] for one in points], dtype=float)
-    _scores(top, points, steps, line["points"][line["best"]])
-    top.set_title(short(line["name"], 60) + (f" ({line['setting']})" if line["setting"] else ""), fontsize=7.5)
-    top.set_ylabel(f"{short(data['tasks'][line['t']]['name'])}: %")
-    for axes, key, colour in ((middle, "tokens", RIGHT), (bottom, "tr", WRONG)):
-        axes.plot(steps, column(points, key), "o-", color=colour, markersize=2, clip_on=False)
-    middle.set_ylabel("tokens")
-    bottom.axhline(LIMIT, color="black", linestyle="--", linewidth=0.7)
-    bottom.set_ylabel("cut off, %")
-    bottom.set_xlabel("step")
-    if len(steps) <= FEW:
-        bottom.set_xticks(steps)
-    for axes in (top, bottom):
-        percents(axes, "y")
-    for axes in (top, middle, bottom):
-        axes.grid(axis="y")
-    for axes in (middle, bottom):
-        axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
-    figure.align_ylabels()
-    legend(figure, _keys())
-    return figure
+def _half(axes) -> Affine2D:
+    """Shifts cells by half a cell, so that they are centred on the tick labels."""
+    return Affine2D().translate(-0.5, -0.5) + axes.transData
+
+
+def _annotate(axes, x: int, y: int, text: str, weight: str, colour: str = "black") -> None:
+    axes.text(x, y, text, ha="center", va="center", fontsize=6.5, fontweight=weight, color=colour)
 
 
 def _scores(axes: Axes, points: list[dict], steps: np.ndarray, best: dict) -> None:
@@ -278,9 +270,12 @@ def _scores(axes: Axes, points: list[dict], steps: np.ndarray, best: dict) -> No
     axes.plot(*np.array(seeds).reshape(-1, 2).T, ".", color="black", alpha=0.45, markersize=2.4, markeredgewidth=0)
 
 
-def _keys() -> list[Any]:
+def _series_legend() -> list[Any]:
     return [
-        Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="a seed"),
+        Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="one seed"),
         Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
-        Line2D([], [], color=RIGHT, label="95 %, problems like these"),
+        Line2D([], [], color=RIGHT, label="95% interval, problems like these"),
     ]
+
+
+CHARTS = {"dots": dots, "pairs": pairs, "curves": curves, "lengths": lengths, "rates": rates, "problems": problems}

@@ -1,4 +1,4 @@
-"""Writing figures/: every chart of every task as PDF and as PNG."""
+"""Writes figures/: every chart of every task as PDF and PNG."""
 
 import hashlib
 import re
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def write_figures(study: Study) -> int:
-    """Write all charts that have something to show; returns how many."""
+    """Write all charts that have something to show; returns their number."""
     from evalsuite.report.figures.charts import CHARTS, by_step
 
     data = chart_data(study, set())
     written = 0
     with matplotlib.rc_context(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in a script that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name with characters that the font lacks
         for task, name in enumerate(names(study.tasks)):
             for kind, chart in CHARTS.items():
                 written += _save(chart(data, task), study, f"{kind}_{name}")
@@ -34,7 +34,7 @@ def write_figures(study: Study) -> int:
 
 
 def names(tasks: list[str]) -> list[str]:
-    """File names of tasks, told apart by a hash where two would be the same.
+    """File names for tasks, with a hash appended where two would be the same.
 
     >>> names(["gpqa:diamond", "gpqa/diamond"])
     ['gpqa-diamond', 'gpqa-diamond-1af4df']

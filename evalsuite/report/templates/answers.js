@@ -1,6 +1,6 @@
-// The page: tasks, models, filters, search, and the list that grows as one reads on.
+// The page of answers: tasks, models, filters, search, and the list, which grows as the reader scrolls.
 const PAGE = 12;
-const MODELS = 6; // chosen at first; more are one click away
+const MODELS = 6; // selected when the page opens
 
 async function chooseTask(name) {
   const task = state.catalog.tasks.find((one) => one.name === name) ?? state.catalog.tasks[0];
@@ -49,14 +49,13 @@ function show() {
   const { found, responses } = selection();
   state.shown = found;
   $("#list").replaceChildren();
-  const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
   $("#count").textContent = `${plural(found.length, "problem")}, ${plural(responses, "response")}`;
   $("#deep").disabled = state.search === "";
   $("#deep").textContent = state.deep === null ? "Search responses too" : "Stop searching responses";
   more();
   if (!found.length)
     $("#list").append(
-      el("p", { className: "muted" }, state.groups.length ? "Nothing fits the filters." : "No model is chosen."),
+      el("p", { className: "muted" }, state.groups.length ? "No response matches the filters." : "No model is selected."),
     );
 }
 
@@ -78,7 +77,7 @@ async function deepSearch() {
     if (done < all && performance.now() - drawn < 700) return;
     show();
     drawn = performance.now();
-    if (done < all) $("#count").textContent += `; searched ${Math.floor((100 * done) / all)} %`;
+    if (done < all) $("#count").textContent += `; searched ${Math.floor((100 * done) / all)}%`;
     else $("#deep").dataset.done = "yes";
   });
 }

@@ -1,8 +1,8 @@
-// Shared by both pages: building elements (text never becomes markup), colours, the theme.
+// Shared by both pages: creates elements (text never becomes markup), colours, the theme.
 const $ = (selector, inside = document) => inside.querySelector(selector);
 const $$ = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 
-// An element with properties and children; strings become text nodes.
+// Create an element with properties and children; strings become text nodes.
 function el(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -13,7 +13,7 @@ function el(name, properties = {}, ...children) {
   return made;
 }
 
-// Digits as Python writes them, so that charts and tables agree: a tie goes to the even digit.
+// Round as Python does, so that charts and tables agree: a tie goes to the even digit.
 function fixed(value, digits = 1) {
   const scaled = value * 10 ** digits;
   const below = Math.floor(scaled);
@@ -22,8 +22,9 @@ function fixed(value, digits = 1) {
     : value.toFixed(digits);
 }
 
+const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const percent = (value, digits = 1) =>
-  value === null || value === undefined ? "–" : `${fixed(100 * value, digits)} %`;
+  value === null || value === undefined ? "–" : `${fixed(100 * value, digits)}%`;
 const points = (value) =>
   value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(100 * value))}`;
 const chance = (p) => (p === null ? "–" : p < 0.0001 ? "< 0.0001" : p.toPrecision(2).replace(/\.?0+$/, ""));
@@ -37,7 +38,7 @@ const tokens = (n) =>
         : `${Math.round(n)}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// Storage is refused to some pages opened from disk: then the choice lasts as long as the page.
+// Some browsers refuse storage to pages opened from disk; then the choice is lost with the page.
 function stored(key, value) {
   try {
     if (value === undefined) return localStorage.getItem(key);

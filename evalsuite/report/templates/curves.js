@@ -1,11 +1,11 @@
-// pass@k and maj@k against k.
+// Curves of pass@k and maj@k over k.
 DIALECT.curves = (entries, width, task) => {
   const known = entries.filter((one) => one.ks.length > 1 && one.pass[0] !== null);
   if (!known.length)
     return nothing(
       entries.some((one) => one.k > 1)
         ? "Scores between 0 and 1 have no pass@k."
-        : "One seed: k is 1, there is no curve.",
+        : "With one seed, k is 1 and there is no curve.",
     );
   const many = known.length > 8;
   const ks = [...new Set(known.flatMap((one) => one.ks))].sort((a, b) => a - b);
@@ -68,7 +68,7 @@ DIALECT.curves = (entries, width, task) => {
   return {
     option,
     height: (width < 420 ? 240 : 280) + legend,
-    caption: many ? "in colour: not distinguishable from the best" : "",
-    label: `pass@k and maj@k of ${known.length} models on ${D.tasks[task].name} for k from 1 to ${ks.at(-1)}.`,
+    caption: many ? "in colour: not significantly different from the best" : "",
+    label: `pass@k and maj@k of ${plural(known.length, "model")} on ${D.tasks[task].name} for k from 1 to ${ks.at(-1)}.`,
   };
 };

@@ -1,7 +1,7 @@
-// Dots and intervals: every seed a point, a bar for re-running, a line for other problems.
+// Dots and intervals: a point per seed, a bar for the noise of re-running, a line for that of the problems.
 DIALECT.dots = (entries, width, task) => {
   const known = entries.filter((one) => one.mean !== null);
-  if (!known.length) return nothing("No seed is whole yet.");
+  if (!known.length) return nothing("No seed is finished yet.");
   const row = known.length > 30 ? 20 : 30;
   const ends = known
     .flatMap((one) => [one.lo, one.hi, one.mean, ...one.seeds.map(([, accuracy]) => accuracy)])
@@ -26,7 +26,7 @@ DIALECT.dots = (entries, width, task) => {
     ],
   };
   const best = known.reduce((a, b) => (b.mean > a.mean ? b : a));
-  const label = `Accuracy of ${known.length} models on ${D.tasks[task].name} with intervals; highest: ${D.labels[best.m]}, ${percent(best.mean)}.`;
+  const label = `Accuracy of ${plural(known.length, "model")} on ${D.tasks[task].name} with intervals; highest: ${D.labels[best.m]}, ${percent(best.mean)}.`;
   const spread = [...new Set(known.map((one) => one.k))].sort((a, b) => a - b);
   return {
     option,
@@ -62,7 +62,7 @@ function interval(known, api, row, single) {
   }
   one.seeds.forEach(([, accuracy], index) => {
     if (accuracy === null) return;
-    const off = (((index * 5) % 7) - 3) * (row / 24); // spread a little, the same at every drawing
+    const off = (((index * 5) % 7) - 3) * (row / 24); // spread a little, in the same way at every drawing
     children.push({
       type: "circle",
       shape: { cx: place(accuracy)[0], cy: y + off, r: 2.3 },

@@ -1,8 +1,8 @@
-// Problems by models: the share of right answers; a problem opens its answers.
+// Problems by models: the share of right answers. A click on a problem opens its answers.
 DIALECT.heat = (entries, width, task) => {
   const { name, problems, answers } = D.tasks[task];
   const known = entries.filter((one) => one.rates.some((rate) => rate !== null));
-  if (!known.length || !problems.length) return nothing("No answers problem by problem are on record.");
+  if (!known.length || !problems.length) return nothing("No answers per problem are recorded.");
   const row = known.length > 30 ? 12 : known.length > 12 ? 18 : 24;
   const left = nameWidth(known, width);
   const cells = [];
@@ -19,7 +19,7 @@ DIALECT.heat = (entries, width, task) => {
       axisLabel: { show: false },
       axisTick: { show: false },
       axisLine: { show: false },
-      name: `${problems.length} problems, hardest first`,
+      name: `${plural(problems.length, "problem")}, hardest first`,
       nameLocation: "start",
       nameGap: -4,
       nameTextStyle: { color: colour("muted"), align: "left", verticalAlign: "top", padding: [6, 0, 0, 0] },
@@ -43,14 +43,14 @@ DIALECT.heat = (entries, width, task) => {
       bottom: 0,
       itemHeight: 110,
       itemWidth: 12,
-      text: ["100 %", "0 %"],
+      text: ["100%", "0%"],
       textStyle: { color: colour("muted") },
       inRange: { color: [colour("low"), colour("high")] },
     },
     tooltip: tooltip(({ value: [x, y, rate] }) => [
-      `${D.labels[known[y].m]}: ${rate} %`,
+      `${D.labels[known[y].m]}: ${rate}%`,
       `problem ${problems[x]}`,
-      answers ? "a click opens its answers" : "",
+      answers ? "click to open its answers" : "",
     ]),
     series: [
       {
@@ -74,7 +74,7 @@ DIALECT.heat = (entries, width, task) => {
     height: known.length * row + 62,
     canvas: cells.length > 1500,
     click: answers ? open : null,
-    caption: `${all} solved by all at every seed, ${none} by none`,
-    label: `Solve rates of ${problems.length} problems of ${name} by ${known.length} models: ${all} are always solved, ${none} never.`,
+    caption: `${all} solved by all models with every seed, ${none} by none`,
+    label: `Solve rates of ${plural(problems.length, "problem")} of ${name} by ${plural(known.length, "model")}: ${all} are always solved, ${none} never.`,
   };
 };

@@ -1,7 +1,7 @@
 // Lengths of right and wrong answers, and the limit.
 DIALECT.lengths = (entries, width, task) => {
   const known = entries.filter((one) => one.right || one.wrong);
-  if (!known.length) return nothing("The answers' lengths are not on record.");
+  if (!known.length) return nothing("The lengths of the answers are not recorded.");
   const row = known.length > 30 ? 22 : 36;
   const ends = known
     .flatMap((one) => [...(one.right ?? []), ...(one.wrong ?? []), one.cut])
@@ -34,7 +34,7 @@ DIALECT.lengths = (entries, width, task) => {
     option,
     height: known.length * row + 34,
     caption: wide ? "tokens, each step doubles" : "tokens",
-    label: `Lengths of right and wrong answers of ${known.length} models on ${D.tasks[task].name}, with the limit.`,
+    label: `Lengths of right and wrong answers of ${plural(known.length, "model")} on ${D.tasks[task].name}, with the limit.`,
   };
 };
 
@@ -93,7 +93,7 @@ function lengthWords(one) {
     D.labels[one.m],
     words("right", one.right),
     words("wrong", one.wrong),
-    one.cut ? `limit ${one.cut} tokens; ${percent(one.tr)} cut off` : "",
+    one.cut ? `limit ${one.cut} tokens; ${percent(one.tr)} truncated` : "",
     ...warnings(one),
   ];
 }

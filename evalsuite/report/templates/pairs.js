@@ -1,4 +1,4 @@
-// The matrix of comparisons: differences above the diagonal, what could have been found below it.
+// The matrix of comparisons: differences above the diagonal, detectable differences below it.
 const [A, B, GAP, LOW, HIGH, P, HOLM, MDE, NEW, HOLM_THESE, THESE, SETTLE, SHARED] = Array.from(
   { length: 13 },
   (_, at) => at,
@@ -10,7 +10,7 @@ DIALECT.pairs = (entries, width, task) => {
   if (!D.pairs[task].length) return nothing("Nothing was compared on this task.");
   const place = new Map(entries.map((one, at) => [one.m, at]));
   const shown = D.pairs[task].filter((pair) => place.has(pair[A]) && place.has(pair[B]));
-  if (!shown.length) return nothing("The chosen models were not compared.");
+  if (!shown.length) return nothing("The selected models were not compared.");
   const count = entries.length;
   const left = Math.min(nameWidth(entries, width), width * 0.3);
   const size = Math.max(7, Math.min(116, (width - left - 10) / count));
@@ -19,7 +19,7 @@ DIALECT.pairs = (entries, width, task) => {
   const cells = shown.flatMap((pair) => {
     const [x, y] = [place.get(pair[A]), place.get(pair[B])];
     const turn = x < y ? 1 : -1;
-    const mirror = { x: Math.min(x, y), y: Math.max(x, y), pair, below: size >= 36, turn: -turn }; // too small for numbers: colours on both sides
+    const mirror = { x: Math.min(x, y), y: Math.max(x, y), pair, below: size >= 36, turn: -turn }; // cells too small for numbers are coloured on both sides
     return [{ x: Math.max(x, y), y: Math.min(x, y), pair, turn }, mirror];
   });
   const option = {
@@ -65,7 +65,7 @@ DIALECT.pairs = (entries, width, task) => {
     height: high * count + (count > 14 ? 16 : 36),
     canvas: count > 20,
     caption: `${clear} of ${shown.length} pairs distinguishable`,
-    label: `Comparisons of ${count} models on ${D.tasks[task].name}: ${clear} of ${shown.length} pairs are distinguishable.`,
+    label: `Comparisons of ${plural(count, "model")} on ${D.tasks[task].name}: ${clear} of ${shown.length} pairs are distinguishable.`,
   };
 };
 
@@ -112,7 +112,7 @@ function compared(pair) {
       : `${words === "a better" ? `${D.labels[pair[A]]} better` : words === "b better" ? `${D.labels[pair[B]]} better` : "not distinguishable"}, p ${chance(p)}`;
   return [
     `${D.labels[pair[A]]} − ${D.labels[pair[B]]}: ${points(pair[GAP])} points`,
-    `95 % interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,
+    `95% interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,
     `problems like these: ${verdict(pair[NEW], pair[HOLM])}`,
     `these very problems: ${verdict(pair[THESE], pair[HOLM_THESE])}`,
     `smallest detectable difference: ${pair[MDE] === null ? "unknown" : fixed(100 * pair[MDE])} points`,
@@ -120,13 +120,13 @@ function compared(pair) {
   ];
 }
 
-// The same as a table, made when it is opened.
+// The same numbers as a table, which is built when it is opened.
 function pairTable(task) {
   const heads = [
     "A",
     "B",
     "A − B",
-    "95 % interval",
+    "95% interval",
     "p",
     "p (Holm)",
     "Detectable",

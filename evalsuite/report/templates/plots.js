@@ -1,11 +1,11 @@
-// Drawing: a figure is drawn when it comes near the window, and again when theme, width or choice change.
+// Draws a figure when it comes near the window, and again when the theme, the width or the selection changes.
 const D = JSON.parse($("#data").textContent);
 const PALETTE = {
   light: ["#0b62a8", "#c2500a", "#1a7f5a", "#8a4fa3", "#b8860b", "#2a9fc9", "#a33b5e", "#555f6b"],
   dark: ["#74b6f3", "#f0925a", "#5fcf9f", "#cfa0e6", "#e6c25a", "#7fdcf5", "#f08fb0", "#b4bdc7"],
 };
 const DIALECT = {
-  // what each kind of figure needs, by data-kind
+  // the options of each kind of figure, by data-kind
 };
 const choice = { task: "", filter: [], order: "name", printing: false };
 const figures = [];
@@ -14,13 +14,13 @@ const isDark = () => document.documentElement.dataset.theme === "dark";
 const palette = () => PALETTE[isDark() ? "dark" : "light"];
 const wanted = (label) => !choice.filter.length || choice.filter.some((part) => label.toLowerCase().includes(part));
 
-// The entries of a task that are chosen, in the chosen order.
+// The selected configurations of a task, in the selected order.
 function entriesOf(task) {
   const found = D.entries.filter((one) => one.t === task && wanted(D.labels[one.m]));
   return choice.order === "mean" ? found.sort((a, b) => (b.mean ?? -1) - (a.mean ?? -1)) : found;
 }
 
-// Room for names beside a plot: as much as they need, at most a third of the width.
+// The width for names beside a plot: as much as they need, at most a third.
 function nameWidth(entries, width) {
   const longest = Math.max(...entries.map((one) => D.labels[one.m].length), 4);
   return Math.min(7 * longest + 12, Math.max(84, width * 0.33));
@@ -56,9 +56,9 @@ function valueAxis(more = {}) {
 }
 
 const percentAxis = (more = {}) =>
-  valueAxis({ axisLabel: { formatter: (value) => `${Math.round(100 * value)} %` }, ...more });
+  valueAxis({ axisLabel: { formatter: (value) => `${Math.round(100 * value)}%` }, ...more });
 
-// A tooltip made of elements, so that no name is ever read as markup.
+// A tooltip built from elements, so that no name is interpreted as markup.
 function tooltip(lines, more = {}) {
   return {
     confine: true,
@@ -85,7 +85,7 @@ function tooltip(lines, more = {}) {
 
 const warnings = (entry) => entry.warn.map((text) => ({ warn: text }));
 
-// A figure that has nothing to show says why.
+// The text of a figure that has nothing to show.
 const nothing = (why) => ({ why });
 
 function draw(figure) {
@@ -95,7 +95,7 @@ function draw(figure) {
   const entries = entriesOf(figure.task);
   const made = entries.length
     ? DIALECT[figure.kind](entries, width, figure.task, figure.line)
-    : nothing("No model of this task is chosen.");
+    : nothing("No model of this task is selected.");
   figure.chart?.dispose();
   figure.chart = null;
   $("figcaption small", figure.element).textContent = made.caption ?? "";

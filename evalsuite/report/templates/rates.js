@@ -1,14 +1,14 @@
-// Cut off, silent, judged differently: bars, with the line above which a number says something else than skill.
+// Truncated, no answer, graders disagree: bars, with the line above which the score no longer measures skill alone.
 const LIMIT = 0.05;
 const RATES = [
-  ["tr", "cut off", "wrong"],
+  ["tr", "truncated", "wrong"],
   ["na", "no answer", "third"],
-  ["dis", "judged differently", "right"],
+  ["dis", "graders disagree", "right"],
 ];
 
 DIALECT.rates = (entries, width, task) => {
   const measured = RATES.filter(([key]) => entries.some((one) => one[key] !== null));
-  if (!measured.length) return nothing("Neither finish reasons nor extracted answers are on record.");
+  if (!measured.length) return nothing("Neither finish reasons nor extracted answers are recorded.");
   const most = Math.max(...entries.flatMap((one) => measured.map(([key]) => one[key] ?? 0)), LIMIT);
   const row = 14 + 9 * measured.length;
   const option = {
@@ -16,7 +16,7 @@ DIALECT.rates = (entries, width, task) => {
     xAxis: percentAxis({
       min: 0,
       max: Math.min(1, Math.ceil(most * 22) / 20),
-      axisLabel: { formatter: (value) => `${Math.round(1000 * value) / 10} %` },
+      axisLabel: { formatter: (value) => `${Math.round(1000 * value) / 10}%` },
     }),
     yAxis: nameAxis(entries, width),
     tooltip: tooltip(({ dataIndex }) => [
@@ -61,6 +61,6 @@ DIALECT.rates = (entries, width, task) => {
   return {
     option,
     height: entries.length * row + 34,
-    label: `Rates of answers cut off, without an answer and judged differently, of ${entries.length} models on ${D.tasks[task].name}; the highest is ${percent(most)}.`,
+    label: `Rates of truncated responses, no answer and disagreeing graders of ${plural(entries.length, "model")} on ${D.tasks[task].name}; the highest is ${percent(most)}.`,
   };
 };

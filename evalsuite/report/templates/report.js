@@ -1,16 +1,16 @@
-// The page: choices that hold for all figures and tables, keys to the figures, printing.
+// The report: the selection for figures and tables, the keys of the figures, printing.
 const KEYS = {
   dots: [
     ["dot", "accent", "mean"],
     ["point", "fg", "a seed"],
     ["bar", "accent", "± one standard deviation of re-running"],
-    ["line", "accent", "95 % interval for problems like these"],
+    ["line", "accent", "95% interval for problems like these"],
   ],
   series: [
     ["dot", "accent", "mean of a checkpoint; ringed: the best"],
     ["point", "fg", "a seed"],
     ["bar", "accent", "± one standard deviation of re-running"],
-    ["line", "accent", "95 % interval for problems like these"],
+    ["line", "accent", "95% interval for problems like these"],
   ],
   pairs: [
     ["bar", "accent", "row better than column"],
@@ -27,10 +27,10 @@ const KEYS = {
     ["dash", "warn", "limit"],
   ],
   rates: [
-    ["bar", "wrong", "cut off"],
+    ["bar", "wrong", "truncated"],
     ["bar", "third", "no answer"],
-    ["bar", "right", "judged differently"],
-    ["dash", "warn", "5 %"],
+    ["bar", "right", "graders disagree"],
+    ["dash", "warn", "5%"],
   ],
 };
 
@@ -84,14 +84,14 @@ function fillNumbers(details) {
   $(".scroll", details).replaceChildren(pairTable(Number(details.closest("figure").dataset.task)));
 }
 
-// Print what is chosen, on paper's colours, all of it drawn.
+// Print the selection in light colours, with all figures drawn.
 function startPrinting() {
   let before = null;
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     setTheme(false);
-    choice.printing = true; // as SVG throughout: a canvas is drawn too late for the printer
-    document.body.style.width = "182mm"; // what A4 leaves, so that plots are drawn for it
+    choice.printing = true; // draw as SVG, because a canvas would be drawn too late for the printer
+    document.body.style.width = "182mm"; // the printable width of A4, so that plots are drawn for it
     for (const figure of figures) figure.near = true;
     redraw();
   });
@@ -107,7 +107,7 @@ for (const [kind, parts] of Object.entries(KEYS)) {
   for (const place of $$(`[data-key="${kind}"]`))
     place.append(...parts.map(([sign, tone, words]) => el("span", {}, keySign(sign, tone), words)));
 }
-const LARGE = 150; // models by tasks: above it the page begins with one task, for all would be a hundred screens long
+const LARGE = 150; // models x tasks above which the page opens with one task, because all would take a hundred screens
 if (D.entries.length > LARGE) $("#task").value = "0";
 startTheme(redraw);
 startFigures();

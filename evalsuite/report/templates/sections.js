@@ -1,9 +1,9 @@
-// One problem a section: prompt, gold, and a button a response, which opens it.
+// A section per problem: prompt, gold, and a button per response, which opens it.
 const kindOf = (group, at) => {
   const [ours] = group.index.scores[at];
   if (ours !== null && ours >= 0.5) return ["right", "✓", "right"];
-  if (group.flags.silent[at]) return ["none", "∅", group.flags.truncated[at] ? "no answer, cut off" : "no answer"];
-  if (group.flags.truncated[at]) return ["cut", "✂", "wrong, cut off"];
+  if (group.flags.silent[at]) return ["none", "∅", group.flags.truncated[at] ? "no answer, truncated" : "no answer"];
+  if (group.flags.truncated[at]) return ["cut", "✂", "wrong, truncated"];
   return ours === null ? ["none", "?", "not scored"] : ["wrong", "✗", "wrong"];
 };
 
@@ -26,7 +26,7 @@ function section({ problem, groups }) {
   return made;
 }
 
-// An answer as LaTeX is drawn as a formula; anything else is shown as it is.
+// An answer in LaTeX is drawn as a formula; any other is shown as text.
 const shownAnswer = (text) =>
   /[\\^_]/.test(text) && !/[$]/.test(text) && text.length < 400 ? `$${text.trim()}$` : text;
 
@@ -53,8 +53,8 @@ function chip(group, at, hit, row) {
       type: "button",
       className: `chip ${kind}${disputed ? " disputed" : ""}${hit ? "" : " out"}`,
       "aria-expanded": "false",
-      "aria-label": `seed ${seed}: ${meaning}${disputed ? ", metrics disagree" : ""}`,
-      title: `seed ${seed}: ${meaning}${disputed ? ", metrics disagree" : ""}`,
+      "aria-label": `seed ${seed}: ${meaning}${disputed ? ", graders disagree" : ""}`,
+      title: `seed ${seed}: ${meaning}${disputed ? ", graders disagree" : ""}`,
     },
     `${sign} ${seed}`,
   );
@@ -109,7 +109,7 @@ function facts(group, at, reason, close) {
       ),
     );
   });
-  const finish = index.finish[at] ?? (index.truncated[at] ? "cut off" : "unknown");
+  const finish = index.finish[at] ?? (index.truncated[at] ? "truncated" : "unknown");
   made.append(
     el("span", {}, `finish: ${finish}`),
     el("span", {}, index.tokens[at] === null ? "tokens unknown" : `${index.tokens[at].toLocaleString("en")} tokens`),

@@ -1,10 +1,10 @@
-// Which problems and responses are shown: flags and search over the index, nothing of the responses is read for it.
-const AHEAD = 4; // files of responses under way while one is searched
+// Selects the problems and responses to show, by flags and search over the index, without reading the responses.
+const AHEAD = 4; // files of responses that are being loaded while one is searched
 const FLAGS = [
   ["wrong", "wrong"],
-  ["truncated", "cut off"],
+  ["truncated", "truncated"],
   ["silent", "no answer"],
-  ["disputed", "metrics disagree"],
+  ["disputed", "graders disagree"],
   ["divided", "seeds disagree"],
 ];
 const state = {
@@ -27,7 +27,7 @@ const passes = (group, at) =>
 const matchesAnswer = (group, at) => state.search !== "" && group.words[at].includes(state.search);
 const matchesProblem = (problem) => state.search === "" || problem.words.includes(state.search);
 
-// The problems that are shown, each with its groups and their responses that pass.
+// The problems to show, each with its groups and their responses that pass the filters.
 function selection() {
   const found = [];
   let responses = 0;
@@ -48,7 +48,7 @@ function selection() {
   return { found, responses };
 }
 
-// Looks through all responses of the chosen models, file after file; what is found is shown as it comes.
+// Searches all responses of the selected models, file by file; matches are shown as they are found.
 async function searchResponses(progress) {
   const scan = ++state.scan;
   const needle = state.search;

@@ -1,13 +1,13 @@
-// Checkpoints of a training run by step: means with both error bars and every seed; below them lengths and cut-offs.
+// Checkpoints of a training run by step: means with both error bars and every seed; below them lengths and truncation.
 DIALECT.series = (entries, width, task, place) => {
   const line = D.series[place];
   const best = line.points[line.best];
   const known = line.points.filter((one) => wanted(D.labels[one.m]) && one.mean !== null);
-  if (!known.length) return nothing("No checkpoint of this series is chosen.");
+  if (!known.length) return nothing("No checkpoint of this series is selected.");
   const [first, last] = [known[0].step, known.at(-1).step];
   const edge = (last - first || 1) / (known.length > 1 ? Math.max(16, 2 * known.length) : 2);
   const gaps = known.slice(1).map((one, at) => one.step - known[at].step);
-  const room = (Math.min(...gaps, last - first || 1) / (last - first + 2 * edge)) * (width - 70); // pixels a step
+  const room = (Math.min(...gaps, last - first || 1) / (last - first + 2 * edge)) * (width - 70); // pixels per step
   const look = { best, size: Math.max(2, Math.min(12, 0.45 * room)) };
   const cut = Math.max(...known.map((one) => one.tr ?? 0));
   const most = [0.06, 0.1, 0.2, 0.4, 0.6, 0.8].find((end) => cut <= 0.95 * end) ?? 1;
@@ -20,8 +20,8 @@ DIALECT.series = (entries, width, task, place) => {
     xAxis: [0, 1, 2].map((at) => stepAxis(at, first - edge, last + edge)),
     yAxis: [
       percentAxis({ ...bounds(known), ...named("right answers", 0) }),
-      valueAxis({ min: 0, splitNumber: 2, axisLabel: { formatter: tokens }, ...named("tokens an answer", 1) }),
-      percentAxis({ min: 0, max: most, interval: most / 2, ...named("cut off at the limit", 2) }),
+      valueAxis({ min: 0, splitNumber: 2, axisLabel: { formatter: tokens }, ...named("tokens per answer", 1) }),
+      percentAxis({ min: 0, max: most, interval: most / 2, ...named("truncated", 2) }),
     ],
     axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: colour("muted") } },
     tooltip: tooltip((items) => checkpoint(known[[items].flat()[0]?.dataIndex], best), { trigger: "axis" }),
@@ -38,18 +38,18 @@ DIALECT.series = (entries, width, task, place) => {
       { ...curve(known, "tr", 2, "wrong"), symbolSize: Math.min(6, look.size), markLine: limit() },
     ],
   };
-  const count = `${known.length} checkpoint${known.length === 1 ? "" : "s"}`;
+  const count = plural(known.length, "checkpoint");
   return {
     option,
     height: 458,
     caption: `${count}, best at step ${stepName(best.step)}`,
-    label: `Accuracy of ${count} of ${line.name} on ${D.tasks[task].name} by step, with intervals, lengths and shares cut off; best: step ${best.step}, ${percent(best.mean)}.`,
+    label: `Accuracy of ${count} of ${line.name} on ${D.tasks[task].name} by step, with intervals, lengths and truncation; best: step ${best.step}, ${percent(best.mean)}.`,
   };
 };
 
 const stepName = (step) => (step >= 10000 && step % 100 === 0 ? `${step / 1000}k` : step.toLocaleString("en"));
 
-// The lowest of the three grids names the steps for all.
+// Only the lowest of the three grids labels the steps.
 function stepAxis(grid, min, max) {
   return {
     ...valueAxis({ min, max, splitLine: { show: false } }),
@@ -122,7 +122,7 @@ function bars(known, api, { best, size }) {
   }
   one.seeds.forEach((accuracy, index) => {
     if (accuracy === null) return;
-    const off = (((index * 5) % 7) - 3) * (size / 9); // spread a little, the same at every drawing
+    const off = (((index * 5) % 7) - 3) * (size / 9); // spread a little, in the same way at every drawing
     const shape = { cx: x + off, cy: place(accuracy)[1], r: small ? 1.3 : 2.1 };
     children.push({ type: "circle", shape, style: { fill: colour("fg"), opacity: 0.5 } });
   });
@@ -138,6 +138,6 @@ function checkpoint(one, best) {
     `${D.labels[one.m]}${one === best ? " (best)" : ""}`,
     `${percent(one.mean)}${one.sd === null ? "" : ` ± ${fixed(100 * one.sd)} over ${one.k} seeds`}`,
     one.lo === null ? "" : `problems like these: ${percent(one.lo)} to ${percent(one.hi)}`,
-    `${tokens(one.tokens)} tokens an answer, ${percent(one.tr)} cut off`,
+    `${tokens(one.tokens)} tokens per answer, ${percent(one.tr)} truncated`,
   ];
 }

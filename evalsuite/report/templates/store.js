@@ -1,4 +1,4 @@
-// Loading: scripts beside the page hand over packed JSON, for a page opened from disk may not fetch.
+// Loads scripts beside the page, which pass packed JSON to it, because a page opened from disk may not fetch files.
 const waiting = new Map(); // place -> {resolve, reject}
 
 Object.defineProperty(window, "evalsuiteReceive", { value: (place, packed) => waiting.get(place)?.resolve(packed) });
@@ -17,16 +17,16 @@ async function unpack(packed) {
   return JSON.parse(await new Response(stream).text());
 }
 
-// The value that the script at a place holds.
+// The value in the script of this name.
 async function load(place) {
   const script = el("script", { src: `${place}.js` });
   try {
     const packed = await new Promise((resolve, reject) => {
       waiting.set(place, { resolve, reject });
       script.addEventListener("error", () =>
-        reject(new Error(`cannot load ${place}.js: the folder answers/ belongs beside report.html`)),
+        reject(new Error(`cannot load ${place}.js: the folder answers/ must be beside report.html`)),
       );
-      script.addEventListener("load", () => reject(new Error(`${place}.js holds no answers`))); // after resolve: no effect
+      script.addEventListener("load", () => reject(new Error(`${place}.js has no answers`))); // no effect after resolve
       document.head.append(script);
     });
     return await unpack(packed);
@@ -36,7 +36,7 @@ async function load(place) {
   }
 }
 
-// The last files of responses stay, some 30 MB of text.
+// The last files of responses are kept, about 30 MB of text.
 const KEPT = 24;
 const chunks = new Map();
 function chunk(place) {
@@ -48,10 +48,10 @@ function chunk(place) {
   return found;
 }
 
-// One configuration's index, with what the filters ask of each response.
+// One configuration's index, with the values of each response that the filters need.
 async function loadGroup(task, group) {
   const index = await load(`${task.folder}/${group.folder}/index`);
-  const rows = new Map(); // problem -> places in the columns
+  const rows = new Map(); // problem -> its rows in the columns
   index.problem.forEach((problem, at) => (rows.get(problem) ?? rows.set(problem, []).get(problem)).push(at));
   const count = index.problem.length;
   const flags = {

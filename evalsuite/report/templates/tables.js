@@ -1,4 +1,4 @@
-// Tables that are sorted by a click on a head; rows without a value stay last.
+// Sorts tables by a click on a column header; rows without a value stay last.
 function sortTable(table, column, descending) {
   const body = $("tbody", table);
   const key = (row) => {

@@ -1,12 +1,12 @@
-// Text of models, which may be hostile: it is only ever a text node, or a formula that KaTeX builds without trust.
+// Shows text of models, which may be hostile, only as text nodes, or as formulas that KaTeX builds without trust.
 const CONTROL = /[\u0000-\u0008\u000b-\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const HEAD = 3000,
-  TAIL = 7000; // characters of a long response that are shown at first: the answer stands at its end
+  TAIL = 7000; // characters of a long response that are shown at first; the answer is usually at its end
 const MOST_FORMULAS = 600,
   FORMULA = 3000,
   BUDGET = 700; // of one text; characters of one formula; milliseconds
 
-// Text whose invisible characters are made visible.
+// Show invisible characters visibly.
 function plain(text) {
   const made = document.createDocumentFragment();
   let last = 0;
@@ -21,7 +21,7 @@ function plain(text) {
   return made;
 }
 
-// $...$ as in Pandoc: no space inside the dollars, no digit after the second; no formula over an empty line.
+// $...$ as in Pandoc: no space inside the dollars, no digit after the second, and no empty line in a formula.
 const MATH =
   /\\\[([\s\S]+?)\\\]|\\\(([\s\S]+?)\\\)|\$\$([\s\S]+?)\$\$|(?<![\\$\w])\$(?![\s$])((?:[^$\n\\]|\\[\s\S]|\n(?!\s*\n))+?)(?<![\s\\])\$(?![\d$])|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
 
@@ -38,7 +38,7 @@ function* pieces(text) {
   if (last < text.length) yield { text: text.slice(last) };
 }
 
-// What KaTeX would do only if it trusted the source (and else leaves out): shown as it is written.
+// Commands that KaTeX would ignore, because it does not trust the source, are shown as text.
 const UNTRUSTED = /\\(href|url|includegraphics|html(Class|Id|Style|Data))\b/;
 
 function formula(piece) {
@@ -73,7 +73,7 @@ function written(text, drawn) {
   return made;
 }
 
-// A box of words; a long text shows its head and its end until all of it is asked for.
+// A box of text; of a long one only the beginning and the end are shown until the reader opens the rest.
 function words(text, className = "words", short = true) {
   const box = el("div", { className, dir: "auto" });
   box.text = text;
