@@ -1,7 +1,6 @@
 """Run a generation to its end, with the fake engine or the fake server, and record what it did."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -39,7 +38,6 @@ class Outcome:
     said: list[str] = field(default_factory=list)
     error: Exception | None = None
     generation: Generation | None = None
-    seconds: float = 0.0
 
 
 def ask(
@@ -76,9 +74,7 @@ def ask(
             if beside:
                 beside.cancel()
 
-    began = time.monotonic()
     asyncio.run(go())
-    outcome.seconds = time.monotonic() - began
     return outcome
 
 

@@ -11,7 +11,8 @@ FILE of --control is JSON and is read again for every request, so a test can cha
     refuse: {"status": 401, "text": "..."}                every request does
     drop: {"id": any, "count": 2}                         connections are cut without an answer
     hold: {"id": any, "count": 4}                         that many are answered; others wait until told otherwise
-    garbage: answer with something that is not JSON       cut: streams end without a finish reason
+    cut: {"id": any, "count": 8}                          that many streams end without a finish reason
+    garbage: answer with something that is not JSON
     kill_on: the worker dies of a prompt that holds this  kill_after: seconds it takes to
     abort_on: a prompt that holds this is answered as by a vLLM that is being stopped
     opened: answers begin within thinking that the prompt opened, and that begins with the answer
@@ -86,6 +87,7 @@ class FakeServer:
         prompt = prompt_of(body)
         self.running += 1
         try:
+            told["cut"] = "cut" in told and self._due("cut", told["cut"])
             await self._suffer(told, prompt)
             return await self._answer(request, body, told, prompt)
         finally:

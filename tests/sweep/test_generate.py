@@ -1,13 +1,10 @@
 """Generation with our own engine survives crashes and hangs, and gets each completion exactly once."""
 
 import asyncio
-import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,7 @@ from evalsuite.engine.command import EngineOptions
 from evalsuite.engine.server import Server
 from evalsuite.sweep import generate
 from tests.support.asking import Outcome, ask, items, names
-from tests.support.sweeps import FAKE_ENGINE, Fake, kill, until
+from tests.support.sweeps import FAKE_ENGINE, Fake, alive, kill, until
 
 
 @pytest.fixture
@@ -36,11 +33,14 @@ def engine(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     server.stop()
 
 
-async def stuck_after(outcome: Outcome, fake: Fake, count: int, **told: Any) -> None:
-    """Wait for `count` completions, then let all further requests hang, so that the test works on a fast machine."""
-    while len(outcome.done) < count:
+DONE = 5  # requests that are answered in tests that kill something; all others wait
+HOLD = {"id": 1, "count": DONE}
+
+
+async def all_done(outcome: Outcome) -> None:
+    """Wait for the answers that are not held."""
+    while len(outcome.done) < DONE:
         await asyncio.sleep(0.001)
-    fake.tell(hang=True, **told)
 
 
 async def started_again(fake: Fake) -> None:
@@ -58,10 +58,11 @@ def test_every_request_is_answered_exactly_once(engine: Server, fake: Fake) -> N
 @pytest.mark.parametrize("victim", ["server", "worker"])
 def test_a_killed_engine_is_restarted_and_gets_the_remaining_requests(engine: Server, fake: Fake, victim: str) -> None:
     async def murder(outcome: Outcome) -> None:
-        await stuck_after(outcome, fake, 5)
+        await all_done(outcome)
         kill(fake.events("start" if victim == "server" else "worker")[-1]["pid"])
         await started_again(fake)
 
+    fake.tell(hold=HOLD)
     outcome = ask(items(30), engine, during=murder)
     assert sorted(outcome.done) == names(30) and not outcome.failed
     assert len(fake.events("start")) == 2 and len(fake.bodies) <= 30 + 8
@@ -108,36 +109,37 @@ def test_the_run_gives_up_on_an_engine_that_every_request_crashes(engine: Server
 def test_the_run_gives_up_on_an_engine_that_cannot_restart_after_growing_pauses(
     engine: Server, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "FIRST_PAUSE", 0.4)  # much more than start-up times vary
-    times: list[float] = []
+    first, slept, sleep = 0.0123, [], asyncio.sleep  # a pause that nothing else makes
+    monkeypatch.setattr(generate, "FIRST_PAUSE", first)
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds, *more: (slept.append(seconds), sleep(seconds, *more))[1])
 
     async def break_it(outcome: Outcome) -> None:
-        await stuck_after(
-            outcome, fake, 1, fail_start="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
-        )
+        await all_done(outcome)
+        fake.tell(hold=HOLD, fail_start="torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
         kill(fake.events("worker")[-1]["pid"])
 
-    launch = engine.launch
-    monkeypatch.setattr(engine, "launch", lambda: (times.append(time.monotonic()), launch()))
+    fake.tell(hold=HOLD)
     outcome = ask(items(40), engine, during=break_it, restarts=3)
-    pauses = [later - sooner for sooner, later in pairwise(times[1:])]
+    pauses = [one for one in slept if one / first in (1, 2, 4, 8, 16)]
     assert "died repeatedly" in str(outcome.error) and "lower --gpu_memory_utilization" in str(outcome.error)
-    assert len(times) == 1 + 3 and pauses == sorted(pauses) and "\n" not in str(outcome.error)
+    assert len(fake.events("start")) == 1 + 3 and [b / a for a, b in pairwise(pauses)] == [2, 2]
+    assert "\n" not in str(outcome.error)
 
 
 def test_a_hanging_engine_is_restarted(engine: Server, fake: Fake) -> None:
     fake.tell(hang=True)
-    outcome = ask(items(6), engine, during=lambda outcome: started_again(fake), stall_seconds=1.0)
+    outcome = ask(items(6), engine, during=lambda outcome: started_again(fake), stall_seconds=5.0)
     assert sorted(outcome.done) == names(6) and any("no token" in line for line in outcome.said)
 
 
 def test_after_its_supervisor_is_killed_nothing_of_the_engine_remains(engine: Server, fake: Fake) -> None:
     async def murder(outcome: Outcome) -> None:
-        await stuck_after(outcome, fake, 5)
+        await all_done(outcome)
         kill(engine._process.process.pid)
         await started_again(fake)
 
+    fake.tell(hold=HOLD)
     outcome = ask(items(24), engine, during=murder)
     assert sorted(outcome.done) == names(24)
     first = [fake.events(kind)[0]["pid"] for kind in ("start", "worker")]
-    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in first), 5)
+    until(lambda: not any(map(alive, first)))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,18 +41,32 @@ def test_a_hanging_server_ends_the_run_and_fails_no_request(hosted: Endpoint, fa
     fake.tell(hang=True)
     outcome = ask(items(6), endpoint=hosted, stall_seconds=0.6)
     assert "no token from any request" in str(outcome.error) and "kept" in str(outcome.error)
-    assert not outcome.failed and outcome.seconds < 10
+    assert not outcome.failed
 
 
-def test_a_slow_server_does_not_count_as_hanging_while_tokens_arrive(hosted: Endpoint, fake: Fake) -> None:
-    fake.tell(latency=0.3)
-    outcome = ask(items(8), endpoint=replace(hosted, stream=True), concurrency=1, stall_seconds=1.0)
-    assert sorted(outcome.done) == names(8) and outcome.seconds > 2
+def test_a_slow_server_does_not_count_as_hanging_while_tokens_arrive(
+    hosted: Endpoint, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that each completion puts 50 seconds forward, so that they take longer together than may be silent."""
+    shown: list[Outcome] = []
+    passed = lambda: 50 * len(shown[0].done) if shown else 0  # noqa: E731
+    monkeypatch.setattr(generate, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed()))
+
+    async def look(outcome: Outcome) -> None:
+        shown.append(outcome)
+        while len(outcome.done) < 4:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # in which it looks whether the server hangs
+        fake.tell()
+
+    fake.tell(hold={"id": 1, "count": 4})
+    outcome = ask(items(8), endpoint=replace(hosted, stream=True), during=look, concurrency=1, stall_seconds=60.0)
+    assert sorted(outcome.done) == names(8)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_requests_are_retried_if_the_server_is_busy(hosted: Endpoint, fake: Fake, status: int) -> None:
-    fake.tell(burst={"id": 1, "status": status, "count": 10})
+    fake.tell(burst={"id": 1, "status": status, "count": 8})  # fewer than the times that one request is sent
     outcome = ask(items(8), endpoint=hosted)
     assert sorted(outcome.done) == names(8) and not outcome.failed and outcome.generation.counters.retries >= 5
 
@@ -59,25 +74,29 @@ def test_requests_are_retried_if_the_server_is_busy(hosted: Endpoint, fake: Fake
 def test_tokens_that_the_server_generated_before_are_not_counted(
     hosted: Endpoint, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalsuite.sweep.generate.WATCH_SECONDS", 0.1)
     assert ask(items(8), endpoint=hosted).generation.counters.tokens > 0
-    fake.tell(latency=0.1)
-    counters = ask(items(8), endpoint=hosted, concurrency=1).generation.counters
+
+    async def look(outcome: Outcome) -> None:
+        counters = outcome.generation.counters
+        while counters.running is None:  # until the server's counters were read
+            await asyncio.sleep(0.01)
+        fake.tell(hold={"id": 1, "count": 4})
+        while not counters.engine_tokens:
+            await asyncio.sleep(0.01)
+        fake.tell()
+
+    fake.tell(hang=True)
+    counters = ask(items(8), endpoint=hosted, during=look, concurrency=1).generation.counters
     assert 0 < counters.engine_tokens <= counters.tokens
 
 
 def test_requests_are_retried_after_dropped_connections_and_incomplete_streams(hosted: Endpoint, fake: Fake) -> None:
     fake.tell(drop={"id": 1, "count": 6})
     assert sorted(ask(items(8), endpoint=hosted).done) == names(8)
-
-    async def heal(outcome: Outcome) -> None:
-        while len(fake.bodies) < 20:
-            await asyncio.sleep(0.01)
-        fake.tell()
-
-    fake.tell(cut=True)
-    outcome = ask(items(8), endpoint=replace(hosted, stream=True), during=heal)
-    assert sorted(outcome.done) == names(8)
+    asked = len(fake.bodies)
+    fake.tell(cut={"id": 1, "count": 8})
+    outcome = ask(items(8), endpoint=replace(hosted, stream=True))
+    assert sorted(outcome.done) == names(8) and len(fake.bodies) - asked == 8 + 8
     assert all("boxed" in text for text in outcome.texts.values())
 
 
@@ -109,7 +128,8 @@ def test_the_run_waits_for_a_server_that_comes_back(fake: Fake, monkeypatch) -> 
         fake.tell(refuse={"status": 503, "text": "starting"})
 
         async def heal(outcome: Outcome) -> None:
-            await asyncio.sleep(1.0)
+            while len(fake.bodies) < 16:  # fewer than the times that one request is sent
+                await asyncio.sleep(0.01)
             fake.tell()
 
         outcome = ask(items(8), endpoint=Endpoint(url, "fake", attempts=6), during=heal, stall_seconds=20.0)
@@ -189,17 +209,16 @@ def test_a_full_disk_ends_the_run(hosted: Endpoint) -> None:
         asyncio.run(go())
 
 
-def test_cancelling_takes_less_than_a_second(hosted: Endpoint, fake: Fake) -> None:
-    async def go() -> float:
+def test_cancelling_waits_for_no_answer_and_leaves_no_request(hosted: Endpoint, fake: Fake) -> None:
+    async def go() -> int:
         run = Generation(Queue(deque([items(9)])), hosted, Limits(), lambda *_: None, lambda *_: None, print)
         task = asyncio.get_running_loop().create_task(run.run())
         while len(fake.bodies) < 8:
             await asyncio.sleep(0.01)
-        began = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return time.monotonic() - began
+        return len(asyncio.all_tasks())
 
     fake.tell(hang=True)
-    assert asyncio.run(go()) < 1.0
+    assert asyncio.run(go()) == 1
