@@ -1,11 +1,11 @@
-"""Tests that assume no shape: sign-flip permutation over problems, and McNemar's for one seed each."""
+"""Exact tests without assumptions on the distribution: sign flips over problems, and McNemar's test for one seed."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-EXACT_UP_TO = 15  # 2^14 sign patterns (the first sign is fixed by symmetry) cost less than the random ones
-_TOLERANCE = 1e-9  # sums that differ by less are equal but for rounding
+EXACT_UP_TO = 15  # all 2^14 sign patterns (symmetry fixes the first sign) cost less than the random ones
+_TOLERANCE = 1e-9  # sums that differ by less are equal up to rounding
 _CELLS = 4_000_000  # sums held at once: 32 MB
 
 
@@ -29,7 +29,7 @@ def sign_flip(differences: ArrayLike, flips: int, rng: np.random.Generator) -> N
     nonzero = (np.abs(d) > _TOLERANCE).sum(axis=1)
     for size in np.unique(nonzero[(nonzero > 0) & (nonzero <= EXACT_UP_TO)]):
         rows = np.flatnonzero(nonzero == size)
-        packed = -np.sort(-np.abs(d[rows]), axis=1)[:, :size]  # flipping makes the signs themselves irrelevant
+        packed = -np.sort(-np.abs(d[rows]), axis=1)[:, :size]  # the signs are irrelevant, because all are flipped
         p[rows] = _all_patterns(packed, np.abs(d[rows].sum(axis=1)))
     many = np.flatnonzero(nonzero > EXACT_UP_TO)
     if many.size:
@@ -38,10 +38,10 @@ def sign_flip(differences: ArrayLike, flips: int, rng: np.random.Generator) -> N
 
 
 def mcnemar(differences: ArrayLike) -> NDArray[np.float64]:
-    """Exact McNemar test of one seed each; null hypothesis: a alone and b alone are as often right, two-sided.
+    """Exact McNemar test of one seed each; null hypothesis: only a and only b are right equally often, two-sided.
 
     `differences` of 0/1 scores (values -1, 0, 1), shape (pairs, problems), NaN where not shared; returns shape
-    (pairs,). With m of M disagreements for the rarer side, p = min(1, 2 P(Binomial(M, 1/2) <= m)); 1 without
+    (pairs,). With m of M disagreements on the rarer side, p = min(1, 2 P(Binomial(M, 1/2) <= m)); 1 without
     disagreement. NaN without problems.
 
     Reference: McNemar, Psychometrika 12 (1947); exact form in Agresti, Categorical data analysis, 3rd edition (2013),
@@ -59,7 +59,7 @@ def mcnemar(differences: ArrayLike) -> NDArray[np.float64]:
 
 
 def _all_patterns(sizes: NDArray, sums: NDArray) -> NDArray[np.float64]:
-    """Share of sign patterns of (pairs, m) absolute differences whose sum is at least `sums` away from 0."""
+    """The share of sign patterns of (pairs, m) absolute differences whose absolute sum is at least `sums`."""
     m = sizes.shape[1]
     signs = 1.0 - 2.0 * ((np.arange(1 << (m - 1))[:, None] >> np.arange(m)) & 1)  # (patterns, m)
     shares, step = [], max(1, _CELLS // len(signs))
@@ -70,7 +70,7 @@ def _all_patterns(sizes: NDArray, sums: NDArray) -> NDArray[np.float64]:
 
 
 def _random_patterns(d: NDArray, flips: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How many of `flips` random sign patterns reach each pair's own sum, in absolute value."""
+    """The number of `flips` random sign patterns whose absolute sum is at least that of the pair itself."""
     reached, bound = np.zeros(len(d), dtype=np.int64), np.abs(d.sum(axis=1)) - _TOLERANCE
     for start in range(0, flips, step := max(1, _CELLS // (len(d) + d.shape[1]))):
         signs = 1.0 - 2.0 * rng.integers(0, 2, size=(min(step, flips - start), d.shape[1]), dtype=np.int8)

@@ -1,4 +1,4 @@
-"""Confidence intervals of one mean or proportion: Student's t and Wilson's score interval."""
+"""Confidence intervals of a mean or a proportion: Student's t interval and Wilson's score interval."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from evalsuite.statistics.matrix import counts, is_binary, mean, problem_means, 
 
 
 class Interval(NamedTuple):
-    """Lower and upper end; both NaN where the interval does not exist."""
+    """Lower and upper end; both NaN if the interval is undefined."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -19,9 +19,9 @@ class Interval(NamedTuple):
 def t_interval(centre: ArrayLike, stderr: ArrayLike, count: ArrayLike, confidence: float = 0.95) -> Interval:
     """Student's interval: centre -+ t(1 - alpha/2, count - 1) * stderr.
 
-    Arguments broadcast; `count` is the number of independent values behind `stderr`. NaN below two of them. It is not
-    cut at 0 and 1: an end outside says that the normal shape does not fit, and that Wilson's interval is the one to
-    use.
+    Arguments broadcast; `count` is the number of independent values behind `stderr`; NaN if it is below two. The
+    interval is not clipped to [0, 1]: an end outside shows that the normal approximation does not hold, and that
+    Wilson's interval is the one to use.
 
     Reference: Student, The probable error of a mean, Biometrika 6 (1908). Illustration I (sleep gained under two drugs:
     mean 1.58, standard deviation 1.23 with ddof 1, n = 10):
@@ -41,8 +41,8 @@ def wilson_interval(right: ArrayLike, count: ArrayLike, confidence: float = 0.95
     """Wilson's score interval of a proportion from `right` successes in `count` independent trials.
 
     With p = right/count and z = z(1 - alpha/2): (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
-    Arguments broadcast, counts may be fractional (effective ones). NaN where count is 0. Never leaves [0, 1] and keeps
-    a width where all is right or wrong, where normal and t intervals collapse.
+    Arguments broadcast, and counts may be fractional (effective counts). NaN if the count is 0. The interval never
+    leaves [0, 1], and has a width even if all is right or all is wrong, where normal and t intervals collapse.
 
     Reference: Wilson, JASA 22 (1927); Newcombe, Statistics in Medicine 17 (1998), table I, method 3: 81 of 263.
 
@@ -56,16 +56,16 @@ def wilson_interval(right: ArrayLike, count: ArrayLike, confidence: float = 0.95
     p, z = right / count, stats.norm.ppf((1 + confidence) / 2)
     centre, half = p + z**2 / (2 * count), z * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
     low, high = (centre - half) / (1 + z**2 / count), (centre + half) / (1 + z**2 / count)
-    return Interval(np.where(p <= 0, 0.0, low)[()], np.where(p >= 1, 1.0, high)[()])  # no rounding below 0, above 1
+    return Interval(np.where(p <= 0, 0.0, low)[()], np.where(p >= 1, 1.0, high)[()])  # rounding must not leave [0, 1]
 
 
 def effective_count(scores: ArrayLike) -> float:
-    """Independent 0/1 draws that would know the mean as well as a (seeds, problems) matrix does.
+    """The number of independent 0/1 draws that determine the mean as precisely as a (seeds, problems) matrix does.
 
-    n_eff = n * p(1-p) m/(m-1) / Var(x_bar), with p and the unbiased variance over the n problem means and one more
-    problem at 0 and at 1 (m = n + 2), which keep it honest where few problems vary. One seed gives n itself; further
-    seeds, which take noise out of x_bar, give more, but never more than the completions there are. NaN without
-    problems.
+    n_eff = n * p(1-p) m/(m-1) / Var(x_bar), with p and the unbiased variance taken over the n problem means and two
+    more problems, one at 0 and one at 1 (m = n + 2), which keep it from being too large if few problems vary. One seed
+    gives n itself. More seeds reduce the noise of x_bar and give more, but never more than the number of completions.
+    NaN without problems.
 
     Reference: Franco et al., Journal of Survey Statistics and Methodology 7 (2019), on effective sample sizes; the two
     added problems are those of Agresti and Coull, The American Statistician 52 (1998).
@@ -86,9 +86,9 @@ def effective_count(scores: ArrayLike) -> float:
 def score_interval(scores: ArrayLike, confidence: float = 0.95) -> Interval:
     """Wilson's interval of the mean of a 0/1 matrix (seeds, problems), for problems like these.
 
-    With one seed it is Wilson's interval itself; with more, its count is the `effective_count`. The interval to read:
-    from 30 problems on it covers 93 to 99 % over the range of difficulties where the t interval falls to 85 %. NaN for
-    scores other than 0 and 1.
+    With one seed it is Wilson's interval itself; with more, its count is the `effective_count`. It is the interval to
+    report: from 30 problems on it covers 93% to 99% over a range of difficulties in which the coverage of the t
+    interval falls to 85%. NaN for scores other than 0 and 1.
 
     >>> low, high = score_interval([[1] * 20])
     >>> round(float(low), 4), float(high)
@@ -103,4 +103,4 @@ def score_interval(scores: ArrayLike, confidence: float = 0.95) -> Interval:
 
 def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies strictly between 0 and 1, got {confidence}")
+        raise ValueError(f"confidence must lie strictly between 0 and 1, got {confidence}")

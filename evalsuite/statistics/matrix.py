@@ -1,9 +1,9 @@
-"""The score matrix: its check, and the NaN-aware means and variances everything else is built on."""
+"""The score matrix: its validation, and the NaN-aware means and variances that all estimators use."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Accuracies are counts over counts, so real differences are far larger; below this a spread is rounding, not data.
+# A spread below this is rounding, not data: accuracies are ratios of counts, so real differences are far larger.
 ROUNDING = 1e-12
 
 
@@ -25,7 +25,7 @@ def score_matrix(scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def is_binary(scores: ArrayLike) -> bool:
-    """Whether every score that is there is 0 or 1.
+    """Whether every score that is not missing is 0 or 1.
 
     >>> is_binary([[1, 0], [np.nan, 1]]), is_binary([[0.5, 1]])
     (True, False)
@@ -35,7 +35,7 @@ def is_binary(scores: ArrayLike) -> bool:
 
 
 def mean(values: ArrayLike, axis: int | None = None) -> NDArray[np.float64]:
-    """Mean of the values that are not NaN; NaN, without a warning, where there is none.
+    """Mean of the values that are not NaN; NaN, without a warning, if there are none.
 
     >>> mean([[1, np.nan], [0, np.nan]], axis=0)
     array([0.5, nan])
@@ -46,9 +46,9 @@ def mean(values: ArrayLike, axis: int | None = None) -> NDArray[np.float64]:
 
 
 def variance(values: ArrayLike, axis: int | None = None) -> NDArray[np.float64]:
-    """Unbiased variance (ddof 1) of the values that are not NaN; NaN where there are fewer than two.
+    """Unbiased variance (ddof 1) of the values that are not NaN; NaN if there are fewer than two.
 
-    Equal values give exactly 0: they are shifted by one of them before squaring, so no rounding is left.
+    Equal values give exactly 0, because all are shifted by the first one before they are squared.
 
     >>> variance([0.1, 0.1, 0.1]), variance([0.1])
     (np.float64(0.0), np.float64(nan))
@@ -65,7 +65,7 @@ def variance(values: ArrayLike, axis: int | None = None) -> NDArray[np.float64]:
 
 
 def counts(scores: ArrayLike) -> NDArray[np.int64]:
-    """Completions of each problem: shape (problems,) from (seeds, problems).
+    """The number of completions of each problem: shape (problems,) from (seeds, problems).
 
     >>> counts([[1, 0], [1, np.nan]])
     array([2, 1])
@@ -92,7 +92,7 @@ def seed_means(scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean_accuracy(scores: ArrayLike) -> float:
-    """Mean over all completions of a (seeds, problems) matrix; avg@K when none is missing.
+    """Mean over all completions of a (seeds, problems) matrix; avg@K if none is missing.
 
     >>> mean_accuracy([[1, 0], [1, np.nan]])
     0.6666666666666666
@@ -101,11 +101,11 @@ def mean_accuracy(scores: ArrayLike) -> float:
 
 
 def _first(values: NDArray, axis: int) -> NDArray[np.int64]:
-    """Index of the first value along `axis` that is not NaN (0 where there is none), that axis kept."""
+    """Index of the first value along `axis` that is not NaN (0 if there is none); the axis is kept."""
     return np.expand_dims(np.argmax(~np.isnan(values), axis=axis), axis)
 
 
 def _divide(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
-    """Quotient that is NaN, without a warning, where the denominator is 0."""
+    """Divide; the quotient is NaN, without a warning, where the denominator is 0."""
     numerator, denominator = np.broadcast_arrays(np.asarray(numerator, np.float64), denominator)
     return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator != 0)[()]

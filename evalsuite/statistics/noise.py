@@ -1,6 +1,6 @@
-"""The two noises of one configuration's mean: re-running on these problems, and having drawn these problems.
+"""The two sources of noise in the mean of one configuration: the seeds, and the choice of the problems.
 
-They answer different questions and are reported side by side. K seeds of n problems are never K*n independent draws.
+They answer different questions, so both are reported. K seeds of n problems are never K*n independent draws.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from evalsuite.statistics.matrix import counts, mean, mean_accuracy, problem_mea
 
 
 class SeedNoise(NamedTuple):
-    """Spread of the per-seed accuracies: `std` and `sem` (ddof 1), t interval `low` to `high` of their mean."""
+    """Spread of the accuracies per seed: `std` and `sem` (ddof 1), and the t interval `low` to `high` of their mean."""
 
     std: float
     sem: float
@@ -22,7 +22,7 @@ class SeedNoise(NamedTuple):
 
 
 class ProblemNoise(NamedTuple):
-    """Standard error over problem means and the t interval `low` to `high` around the mean of all completions."""
+    """Standard error over the problem means, and the t interval `low` to `high` around the mean of all completions."""
 
     stderr: float
     low: float
@@ -38,10 +38,11 @@ class VarianceSplit(NamedTuple):
 
 
 def seed_noise(scores: ArrayLike, confidence: float = 0.95) -> SeedNoise:
-    """The noise of re-running on this fixed set of problems, from a (seeds, problems) matrix.
+    """The noise of running again on the same problems, from a (seeds, problems) matrix.
 
-    std is the ddof-1 deviation of the seeds' accuracies a_s, sem = std/sqrt(seeds), and the interval is t with seeds -
-    1 degrees of freedom around their mean. All NaN but for two seeds or more: one run says nothing about its noise.
+    std is the standard deviation (ddof 1) of the accuracies of the seeds, sem = std/sqrt(seeds), and the interval is
+    the t interval with seeds - 1 degrees of freedom around their mean. All are NaN below two seeds, because one run
+    says nothing about its noise.
 
     Reference: Student (1908); for its use here Hochlehnert et al., A sober look at progress in language model
     reasoning, arXiv 2504.07086, section 3.
@@ -59,8 +60,8 @@ def seed_noise(scores: ArrayLike, confidence: float = 0.95) -> SeedNoise:
 def clustered_stderr(scores: ArrayLike) -> float:
     """Standard error of the mean for problems like these: sd(x_bar)/sqrt(n) over the problem means, ddof 1.
 
-    Shape (seeds, problems). A problem is the cluster and its seeds are its members, so more seeds shrink it only as far
-    as they quiet x_bar. NaN with fewer than two problems.
+    Shape (seeds, problems). A problem is a cluster and its completions are the members, so more seeds reduce it only as
+    far as they reduce the noise of x_bar. NaN with fewer than two problems.
 
     Reference: Miller, Adding error bars to evals, arXiv 2411.00640, sections 2.1 (one seed) and 3.1 (resampling).
 
@@ -73,11 +74,11 @@ def clustered_stderr(scores: ArrayLike) -> float:
 
 
 def problem_noise(scores: ArrayLike, confidence: float = 0.95) -> ProblemNoise:
-    """The noise of having drawn these problems: `clustered_stderr` and its t interval with n - 1 degrees of freedom.
+    """The noise of the choice of problems: `clustered_stderr` and its t interval with n - 1 degrees of freedom.
 
     Shape (seeds, problems). NaN with fewer than two problems. The t interval keeps its level from about 200 problems
-    on, and earlier where the mean is not near 0 or 1; with 30 problems and a mean of 0.94 it covers only 85 to 87 %.
-    There `intervals.score_interval` is the one to read.
+    on, and from fewer if the mean is not near 0 or 1; with 30 problems and a mean of 0.94 it covers only 85% to 87%.
+    There, report `intervals.score_interval` instead.
 
     Reference: Miller, arXiv 2411.00640, sections 2 and 3.
 
@@ -94,8 +95,8 @@ def problem_noise(scores: ArrayLike, confidence: float = 0.95) -> ProblemNoise:
 def within_variances(scores: ArrayLike) -> np.ndarray:
     """Unbiased variance of each problem's scores over its seeds: shape (problems,) from (seeds, problems).
 
-    A problem with one completion gets the mean of the others', for its noise is unknown but not 0; all are NaN where no
-    problem has two.
+    A problem with one completion gets the mean variance of the others, because its noise is unknown but not 0. All are
+    NaN if no problem has two completions.
 
     >>> within_variances([[1, 0, 1], [0, 0, np.nan]])
     array([0.5 , 0.  , 0.25])
@@ -105,11 +106,11 @@ def within_variances(scores: ArrayLike) -> np.ndarray:
 
 
 def variance_split(scores: ArrayLike) -> VarianceSplit:
-    """Split the variance of the mean into what problems and what seeds contribute: (Var(x) + E[sigma^2]/K)/n.
+    """Split the variance of the mean into the parts of problems and of seeds: (Var(x) + E[sigma^2]/K)/n.
 
-    Shape (seeds, problems). `within` is the mean unbiased variance of a problem's scores; `between` is Var(x_bar) with
-    that noise taken out, mean(sigma^2/K), unbiased and therefore sometimes a little below 0. NaN where fewer than
-    two seeds or two problems are there.
+    Shape (seeds, problems). `within` is the mean unbiased variance of a problem's scores; `between` is Var(x_bar)
+    minus the noise of the seeds, mean(sigma^2/K); it is unbiased, and therefore sometimes slightly negative. NaN with
+    fewer than two seeds or two problems.
 
     Reference: Miller, arXiv 2411.00640, section 3.1.
 
@@ -118,9 +119,9 @@ def variance_split(scores: ArrayLike) -> VarianceSplit:
     (0.125, 0.1667, 0.0573)
     """
     k, sigma2 = counts(scores), within_variances(scores)
-    there = k > 0
-    within = float(mean(sigma2[there]))
-    noise = float(mean(sigma2[there] / k[there]))
+    present = k > 0
+    within = float(mean(sigma2[present]))
+    noise = float(mean(sigma2[present] / k[present]))
     total = float(variance(problem_means(scores)))
-    n = max(int(there.sum()), 1)
+    n = max(int(present.sum()), 1)
     return VarianceSplit(total - noise, within, total / n if not np.isnan(noise) else float("nan"))

@@ -1,4 +1,4 @@
-"""How much too high the best of many scores: it was chosen for scoring high, and chance helped to choose it."""
+"""The selection bias of the best of many scores: it was selected by its score, which was partly chance."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,15 +7,15 @@ _CELLS = 4_000_000  # means held at once: 32 MB
 
 
 def best_of_many(means: ArrayLike, splits: int, rng: np.random.Generator) -> float:
-    """Optimism of the highest of several means over the same problems, in units of the scores, by split halves.
+    """Estimate by how much the highest of several means over the same problems is biased upwards, by split halves.
 
-    `means` of shape (candidates, problems), NaN where a candidate lacks a problem; such problems are left out for all.
-    The best on a random half of the problems is scored on the other half, both ways and over `splits` splits: the mean
-    gap is, without bias, the optimism of choosing by n/2 problems. Noise falls with sqrt(n), so it is divided by
-    sqrt(2): exact where chance alone sets the candidates apart, on the safe side where skill does too. At least 0. NaN
-    below two candidates or four shared problems.
+    `means` has shape (candidates, problems); problems that are NaN for a candidate are left out for all. The best on a
+    random half of the problems is scored on the other half, both ways and over `splits` splits. The mean gap is an
+    unbiased estimate of the bias of selecting by n/2 problems. Noise falls with sqrt(n), so it is divided by sqrt(2),
+    which is exact if the candidates differ by chance alone, and conservative if they differ in skill. In units of the
+    scores, at least 0; NaN below two candidates or four shared problems.
 
-    Reference: Stone, JRSS B 36 (1974), on choosing by one part of the data and assessing on the other.
+    Reference: Stone, JRSS B 36 (1974), on selecting by one part of the data and assessing on the other.
 
     >>> best_of_many([[1, 1, 1, 1], [0, 0, 0, 0]], 10, np.random.default_rng(0))
     0.0
@@ -34,6 +34,6 @@ def best_of_many(means: ArrayLike, splits: int, rng: np.random.Generator) -> flo
 
 
 def _gap(chosen_by: np.ndarray, scored_by: np.ndarray) -> np.ndarray:
-    """By how much the best by one half falls on the other: (splits,) from (candidates, splits) each."""
+    """By how much the best on one half scores lower on the other: (splits,) from two of (candidates, splits)."""
     best = chosen_by.argmax(axis=0), np.arange(chosen_by.shape[1])
     return chosen_by[best] - scored_by[best]

@@ -11,7 +11,7 @@ from evalsuite.statistics.matrix import ROUNDING, mean, variance
 
 
 class Paired(NamedTuple):
-    """Each of shape (pairs,): shared problems, mean difference, its standard error, interval and p value."""
+    """Number of shared problems, mean difference, its standard error, interval and p value, each of shape (pairs,)."""
 
     n: NDArray[np.int64]
     difference: NDArray[np.float64]
@@ -25,11 +25,11 @@ def paired_t(differences: ArrayLike, confidence: float = 0.95) -> Paired:
     """Paired t test over problems; null hypothesis: the mean difference on problems like these is 0, two-sided.
 
     `differences` of problem means, shape (pairs, problems). stderr = sd(d)/sqrt(n) with ddof 1, t = mean(d)/stderr with
-    n - 1 degrees of freedom. Where all differences are equal t does not exist; the p value is then the exact one of the
-    sign-flip test, 2^(1-n), or 1 if they are all 0. NaN below two problems.
+    n - 1 degrees of freedom. If all differences are equal, t is undefined and the p value is the exact one of the
+    sign-flip test, 2^(1-n), or 1 if all are 0. NaN below two problems.
 
     Reference: Miller, arXiv 2411.00640, section 4.2 (paired differences). Values: Fisher, The design of experiments
-    (1935), chapter III, Darwin's 15 pairs of maize, in eighths of an inch: t = 2.148, just beyond the 5 % point 2.145.
+    (1935), chapter III, Darwin's 15 pairs of maize, in eighths of an inch: t = 2.148, just above the 5% point 2.145.
 
     >>> darwin = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
     >>> test = paired_t([darwin])
@@ -41,8 +41,10 @@ def paired_t(differences: ArrayLike, confidence: float = 0.95) -> Paired:
     stderr = _rounded(np.sqrt(variance(d, axis=1) / np.maximum(n, 1)))
     t = np.divide(difference, stderr, out=np.full(n.shape, np.nan), where=stderr > 0)
     p = 2 * stats.t.sf(np.abs(t), np.maximum(n - 1, 1))
-    flat = np.where(np.abs(difference) > ROUNDING, 0.5 ** (n - 1.0), 1.0)
-    return Paired(n, difference, stderr, *t_interval(difference, stderr, n, confidence), np.where(stderr == 0, flat, p))
+    p_constant = np.where(np.abs(difference) > ROUNDING, 0.5 ** (n - 1.0), 1.0)
+    return Paired(
+        n, difference, stderr, *t_interval(difference, stderr, n, confidence), np.where(stderr == 0, p_constant, p)
+    )
 
 
 def fixed_problems(
@@ -51,14 +53,14 @@ def fixed_problems(
     counts: tuple[ArrayLike, ArrayLike],
     confidence: float = 0.95,
 ) -> Paired:
-    """Test on these very problems; null hypothesis: equal true accuracy on this set, only sampling varies, two-sided.
+    """Test on exactly these problems; null hypothesis: equal true accuracy on them, only sampling varies, two-sided.
 
     For a and b: problem means, unbiased within-problem variances and completions, each of shape (pairs, problems) with
     NaN (count 0) where missing. Var(difference) = (1/n^2) sum over problems of (s_A^2/K_A + s_B^2/K_B); z interval and
-    p value. NaN where a variance is unknown (K = 1). Where all seeds agreed on every problem the variance is 0 and z
-    does not exist: the p value is then that of the variance pooled over both, as under the null hypothesis.
+    p value. NaN if a variance is unknown (K = 1). If all seeds agree on every problem, the variance is 0 and z is
+    undefined; the p value then uses the variance pooled over both, as under the null hypothesis.
 
-    Level: for K = 2 the variance estimate of few problems is rough; from about 30 problems on the interval keeps it.
+    With K = 2, the variance estimate is rough for few problems; from about 30 on, the interval keeps its level.
 
     Reference: Miller, arXiv 2411.00640, section 3.1 (conditional variance), with the problems held fixed.
 
@@ -83,7 +85,7 @@ def fixed_problems(
 def _pooled_stderr(
     d: NDArray, variances: tuple[NDArray, NDArray], counts: tuple[NDArray, NDArray]
 ) -> NDArray[np.float64]:
-    """Standard error under the null hypothesis: one variance a problem, over both's completions. Shape (pairs,)."""
+    """Standard error, shape (pairs,), under the null hypothesis that both have the same variance on each problem."""
     (va, vb), (ka, kb) = variances, counts
     squares = (ka - 1) * va + (kb - 1) * vb + d**2 * ka * kb / (ka + kb)
     pooled = squares / np.maximum(ka + kb - 1, 1) * (1 / ka + 1 / kb)
@@ -91,7 +93,7 @@ def _pooled_stderr(
 
 
 def _rounded(stderr: NDArray) -> NDArray[np.float64]:
-    """Standard errors with rounding noise set to the 0 it stands for."""
+    """Set standard errors that are only rounding errors to 0."""
     return np.where(stderr <= ROUNDING, 0.0, stderr)
 
 
@@ -100,10 +102,10 @@ def macro_difference(
 ) -> Paired:
     """Mean over tasks of paired differences; null hypothesis: it is 0 on problems like these, two-sided.
 
-    `differences`, their `stderrs` and the shared `problems`, each of shape (pairs, tasks), NaN where a pair lacks a
-    task. stderr = sqrt(sum stderr_t^2)/T over T tasks, and a t test with Satterthwaite's degrees of freedom,
-    (sum stderr_t^2)^2 / sum(stderr_t^4/(n_t - 1)). `n` of the result counts tasks. NaN where a task's stderr is
-    unknown, or all are 0. With `problems` infinite it is the z test, for tests on these very problems.
+    `differences`, their `stderrs` and the shared `problems` have the shape (pairs, tasks), with NaN where a pair has no
+    results for a task. stderr = sqrt(sum stderr_t^2)/T over T tasks, and a t test with Satterthwaite's degrees of
+    freedom, (sum stderr_t^2)^2 / sum(stderr_t^4/(n_t - 1)). `n` of the result counts tasks. NaN if the stderr of a task
+    is unknown, or all are 0. With infinite `problems` it is the z test, for tests on exactly these problems.
 
     Reference: Satterthwaite, Biometrics Bulletin 2 (1946); strata as in Cochran, Sampling techniques (1977), chapter 5.
 
@@ -112,9 +114,9 @@ def macro_difference(
     (array([0.2]), array([0.025]))
     """
     d, se, n = (np.atleast_2d(np.asarray(values, dtype=np.float64)) for values in (differences, stderrs, problems))
-    there, tasks = ~np.isnan(d), (~np.isnan(d)).sum(axis=1)
-    squares = np.where(there, se**2, 0.0)
-    total, fourth = squares.sum(axis=1), np.where(there, squares**2 / np.maximum(n - 1, 1), 0.0).sum(axis=1)
+    present, tasks = ~np.isnan(d), (~np.isnan(d)).sum(axis=1)
+    squares = np.where(present, se**2, 0.0)
+    total, fourth = squares.sum(axis=1), np.where(present, squares**2 / np.maximum(n - 1, 1), 0.0).sum(axis=1)
     stderr = np.sqrt(total) / np.where(tasks > 0, tasks, np.nan)
     degrees = np.divide(total**2, fourth, out=np.full(total.shape, np.inf), where=fourth > 0)
     difference, known = mean(d, axis=1), stderr > ROUNDING
@@ -124,7 +126,7 @@ def macro_difference(
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Holm's step-down p values: the chance of any false claim in the family stays below the level. Shape (tests,).
+    """Holm's step-down p values, which control the family-wise error rate. Shape (tests,).
 
     The i-th smallest of m becomes the largest of (m - j + 1) p_j for j up to i, at most 1. NaN stays NaN and is not
     counted.
@@ -138,12 +140,12 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini-Hochberg's step-up p values: the expected share of false claims among the claims. Shape (tests,).
+    """Benjamini and Hochberg's step-up p values, which control the false discovery rate. Shape (tests,).
 
     The i-th smallest of m becomes the smallest of m p_j / j for j from i on. NaN stays NaN and is not counted.
 
-    Reference: Benjamini and Hochberg, JRSS B 57 (1995); their example, section 3.2, rejects four of fifteen at 5 %
-    (those above 0.3 stand here as 0.5, which changes nothing).
+    Reference: Benjamini and Hochberg, JRSS B 57 (1995); their example, section 3.2, rejects four of fifteen at 5%
+    (those above 0.3 are written as 0.5, which changes nothing).
 
     >>> bh = benjamini_hochberg([.0001, .0004, .0019, .0095, .0201, .0278, .0298, .0344, .0459, *[.5] * 6])
     >>> int((bh <= 0.05).sum())
@@ -155,7 +157,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
 def _adjust(p_values: ArrayLike, rule) -> NDArray[np.float64]:
     p = np.asarray(p_values, dtype=np.float64)
     if ((p < 0) | (p > 1)).any():
-        raise ValueError("p values lie in [0, 1]")
+        raise ValueError("p values must lie in [0, 1]")
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
     adjusted = np.full(p.shape, np.nan)

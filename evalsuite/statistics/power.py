@@ -1,4 +1,4 @@
-"""What a comparison can see: minimum detectable effect, and the problems or seeds that would settle it.
+"""The power of a comparison: its minimum detectable effect, and the problems or seeds that would settle it.
 
 For a paired comparison of a and b on n problems with K seeds, Var(difference) = (omega^2 + sigma_A^2/K_A +
 sigma_B^2/K_B)/n, where omega^2 is the variance over problems of the true difference and sigma^2 the mean within-problem
@@ -11,7 +11,7 @@ from scipy import stats
 
 
 def detectable(stderr: ArrayLike, alpha: float = 0.05, power: float = 0.8) -> NDArray[np.float64]:
-    """Smallest true difference that a two-sided test at `alpha` finds with chance `power`.
+    """Smallest true difference that a two-sided test at `alpha` detects with probability `power`.
 
     (z_alpha/2 + z_beta) * stderr, with the `stderr` of the difference, any shape.
 
@@ -56,7 +56,7 @@ def problems_needed(
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> NDArray:
-    """Problems at which the minimum detectable effect is `effect`, rounded up; inf for an effect of 0, NaN if unknown.
+    """Number of problems at which the minimum detectable effect is `effect`; inf if `effect` is 0, NaN if unknown.
 
     Reference: Miller, arXiv 2411.00640, section 5: an effect of 3 points with omega^2 = 1/9 and no sampling noise.
 
@@ -84,10 +84,10 @@ def seeds_needed(
     alpha: float = 0.05,
     power: float = 0.8,
 ) -> NDArray[np.float64]:
-    """Seeds of both at which the minimum detectable effect of n problems is `effect`; inf: no number, too few problems.
+    """Number of seeds of both at which the minimum detectable effect is `effect`; inf if n problems are too few.
 
     K = (sigma_A^2 + sigma_B^2) / (n effect^2 / (z_alpha/2 + z_beta)^2 - omega^2), rounded up, at least 1. With omega^2
-    = 0 the answer is for these very problems. NaN where an argument is.
+    = 0, the result holds for exactly these problems. NaN if an argument is.
 
     Reference: Miller, arXiv 2411.00640, section 5, solved for K.
 
@@ -105,5 +105,5 @@ def seeds_needed(
 
 def _quantiles(alpha: float, power: float) -> float:
     if not (0 < alpha < 1 and 0 < power < 1):
-        raise ValueError("alpha and power lie strictly between 0 and 1")
+        raise ValueError("alpha and power must lie strictly between 0 and 1")
     return float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))

@@ -205,7 +205,11 @@ def group_by_setting(configs: list[ConfigResult]) -> list[Setting]:
 
 
 def macro_rows(settings: list[Setting], primaries: dict[str, str], options: Options) -> list[dict[str, Any]]:
-    """A row for each setting with at least two tasks: its macro average on the primary metrics, bootstrap interval."""
+    """A row for each setting with at least two tasks: its macro average on the primary metrics, with intervals.
+
+    The bootstrap draws of tasks are independent, so their average is a bootstrap stratified by task (Davison and
+    Hinkley, 1997, section 3.2).
+    """
     rows = []
     for setting in settings:
         scored = [config for config in setting.configs.values() if _is_scored(config, primaries)]

@@ -1,4 +1,4 @@
-"""The two noises of one configuration: definitions, edges, and simulated coverage of every interval."""
+"""The two sources of noise of one configuration: definitions, edge cases, and simulated coverage of the intervals."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ RAGGED = np.array([[1, 0, 1, np.nan], [0, 0, 1, 1], [1, np.nan, 1, np.nan]])
 
 
 def simulated(rng, runs, seeds, problems, a=2.0, b=2.0):
-    """Scores of `runs` benchmarks of problems with Beta(a, b) difficulty: (runs, seeds, problems), and difficulties."""
+    """Scores (runs, seeds, problems) of simulated benchmarks, and their problems' solve rates, from Beta(a, b)."""
     chance = rng.beta(a, b, size=(runs, 1, problems))
     return (rng.random((runs, seeds, problems)) < chance).astype(float), chance[:, 0]
 
@@ -39,7 +39,7 @@ def test_variance_of_equal_values_is_exactly_zero():
     assert matrix.variance(np.full(7, 0.1 + 0.2)) == 0
 
 
-def test_mean_of_nothing_is_nan():
+def test_mean_without_values_is_nan():
     assert np.isnan(matrix.mean([])) and np.isnan(matrix.variance([])) and np.isnan(matrix.mean_accuracy([[np.nan]]))
 
 
@@ -56,15 +56,15 @@ def test_seed_noise_matches_scipy_t_interval_with_ddof_1():
     assert noise.seed_noise(scores) == pytest.approx((accuracies.std(ddof=1), stats.sem(accuracies), low, high))
 
 
-def test_one_seed_has_no_known_seed_noise():
+def test_seed_noise_of_one_seed_is_nan():
     assert np.isnan(noise.seed_noise([[1, 0, 1]])).all()
 
 
-def test_seeds_that_agree_have_zero_seed_noise():
+def test_seed_noise_of_identical_seeds_is_zero():
     assert noise.seed_noise([[1, 0, 1], [1, 0, 1]])[:2] == (0, 0)
 
 
-def test_clustered_stderr_is_the_cluster_robust_one_of_statsmodels():
+def test_clustered_stderr_matches_the_cluster_robust_one_of_statsmodels():
     scores = np.random.default_rng(2).integers(0, 2, size=(4, 50))
     groups = np.tile(np.arange(50), 4)
     robust = OLS(scores.ravel(), np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": groups}).bse[0]
@@ -73,14 +73,14 @@ def test_clustered_stderr_is_the_cluster_robust_one_of_statsmodels():
 
 
 def test_clustered_stderr_matches_pairwise_definition():
-    """Miller's clustered formula, summed over all pairs of completions of one problem, up to n/(n-1)."""
+    """Miller's formula sums over all pairs of completions of a problem; it differs by the factor n/(n-1)."""
     scores = np.random.default_rng(3).integers(0, 2, size=(3, 20))
     residual = (scores - scores.mean()).T
     pairs = sum(r[i] * r[j] for r in residual for i in range(3) for j in range(3)) / scores.size**2
     assert noise.clustered_stderr(scores) == pytest.approx(np.sqrt(pairs * 20 / 19))
 
 
-def test_seeds_do_not_shrink_problem_noise_as_if_they_were_problems():
+def test_repeating_a_seed_does_not_reduce_the_clustered_stderr():
     one = np.random.default_rng(4).integers(0, 2, size=(1, 40))
     assert noise.clustered_stderr(np.repeat(one, 16, axis=0)) == pytest.approx(noise.clustered_stderr(one))
 
@@ -91,7 +91,7 @@ def test_problem_noise_matches_scipy_t_interval():
     assert noise.problem_noise(scores)[1:] == pytest.approx(stats.t.interval(0.95, 59, x.mean(), stats.sem(x)))
 
 
-def test_one_problem_has_no_known_problem_noise():
+def test_problem_noise_of_one_problem_is_nan():
     assert np.isnan(noise.problem_noise([[1], [0]])).all()
 
 
@@ -110,7 +110,7 @@ def test_variance_split_is_unbiased():
     assert within == pytest.approx(0.20, abs=0.002)  # and E[p(1-p)] = 1/4 - 1/20
 
 
-def test_variance_split_of_one_seed_is_unknown():
+def test_variance_split_of_one_seed_is_nan():
     assert np.isnan(noise.variance_split([[1, 0, 1]])).all()
 
 
@@ -128,16 +128,16 @@ def test_wilson_matches_statsmodels(right, count):
     ("right", "count", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_wilson_gives_the_published_values_of_newcombe_1998(right, count, low, high):
+def test_wilson_matches_the_published_values_of_newcombe_1998(right, count, low, high):
     np.testing.assert_allclose(intervals.wilson_interval(right, count), (low, high), atol=5e-5)
 
 
-def test_score_interval_of_one_seed_is_wilson_itself():
+def test_score_interval_of_one_seed_is_the_wilson_interval():
     scores = np.array([[1, 0, 1, 1, 1, 0, 1]])
     np.testing.assert_allclose(intervals.score_interval(scores), intervals.wilson_interval(5, 7))
 
 
-def test_score_interval_of_repeated_seeds_counts_them_once():
+def test_score_interval_counts_identical_seeds_once():
     scores = np.array([[1, 0, 1, 1, 1, 0, 1]])
     np.testing.assert_allclose(intervals.score_interval(np.repeat(scores, 8, 0)), intervals.score_interval(scores))
 
@@ -203,7 +203,7 @@ def test_bootstrap_interval_covers_at_least_its_level():
 
 
 @pytest.mark.parametrize("missing", [0, 0.1])
-def test_binary_and_general_bootstrap_have_the_same_law(missing):
+def test_binary_and_general_bootstrap_have_the_same_distribution(missing):
     rng = np.random.default_rng(13)
     scores = rng.integers(0, 2, size=(4, 30)) * (np.arange(30) % 3 > 0.0)
     scores = np.where(rng.random((4, 30)) < missing, np.nan, scores)
@@ -221,31 +221,19 @@ def test_bootstrap_spread_matches_the_two_level_formula():
     )
 
 
-def test_bootstrap_repeats_with_the_same_generator_seed():
+def test_bootstrap_is_reproducible():
     scores = [[0.5, 1, 0], [0, 0.25, 1]]
     first, second = (bootstrap.bootstrap_means(scores, 50, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
-def test_macro_bootstrap_weighs_every_task_the_same():
-    draws = bootstrap.macro_means([[[1.0] * 500], [[0.0] * 5]], 10, np.random.default_rng(0))
-    np.testing.assert_array_equal(draws, 0.5)
-
-
-def test_macro_bootstrap_spread_is_that_of_independent_tasks():
-    rng = np.random.default_rng(18)
-    tasks = [rng.integers(0, 2, size=(1, n)).astype(float) for n in (40, 160)]
-    expected = sum(t.var() / t.size for t in tasks) / 4
-    assert bootstrap.macro_means(tasks, 40000, rng).var() == pytest.approx(expected, rel=0.04)
-
-
-def test_bootstrap_of_nothing_is_nan_and_of_no_resamples_an_error():
+def test_bootstrap_without_scores_is_nan_and_without_resamples_an_error():
     assert np.isnan(bootstrap.bootstrap_means([[np.nan]], 5, np.random.default_rng(0))).all()
     with pytest.raises(ValueError, match="resamples"):
         bootstrap.bootstrap_means([[1]], 0, np.random.default_rng(0))
 
 
-def test_lengths_leave_out_what_is_unknown():
+def test_lengths_ignore_unknown_values():
     found = lengths.lengths([[1, 0, np.nan]], [[5, np.nan, np.nan]], [[0, 1, np.nan]])
     assert found[:4] == (5, 5, 5, 5) and np.isnan(found.mean_wrong) and found.accuracy_untruncated == 1
 

@@ -1,4 +1,4 @@
-"""The optimism of a best of many: against its definition, and against the truth in simulations."""
+"""The bias of the best of many scores: against its definition, and against the truth in simulations."""
 
 from itertools import combinations
 
@@ -9,7 +9,7 @@ from evalsuite.statistics.optimism import best_of_many
 
 
 def by_definition(means):
-    """All splits into halves: choose by one, score on the other."""
+    """Over all splits into halves: select on one half, score on the other."""
     n, gaps = means.shape[1], []
     for half in combinations(range(n), n // 2):
         rest = [at for at in range(n) if at not in half]
@@ -24,7 +24,7 @@ def test_random_splits_agree_with_all_splits():
 
 
 @pytest.mark.parametrize("candidates", [2, 12, 60])
-def test_it_is_right_where_chance_alone_sets_checkpoints_apart(candidates):
+def test_it_is_unbiased_if_checkpoints_differ_by_chance_alone(candidates):
     rng = np.random.default_rng(candidates)
     scores = rng.random((300, candidates, 50)) < 0.5  # (studies, checkpoints, problems)
     truth = (scores.mean(axis=2).max(axis=1) - 0.5).mean()
@@ -32,7 +32,7 @@ def test_it_is_right_where_chance_alone_sets_checkpoints_apart(candidates):
     assert found == pytest.approx(truth, rel=0.12)
 
 
-def test_it_errs_on_the_high_side_where_skill_differs_and_vanishes_where_one_is_plainly_best():
+def test_it_is_conservative_if_skill_differs_and_zero_if_one_is_clearly_best():
     rng = np.random.default_rng(3)
     skill = np.linspace(0.4, 0.6, 10)[:, None]
     scores = rng.random((300, 10, 50)) < skill
@@ -43,7 +43,7 @@ def test_it_errs_on_the_high_side_where_skill_differs_and_vanishes_where_one_is_
     assert best_of_many(np.vstack([plain, np.ones(100)]), 200, rng) == 0
 
 
-def test_problems_that_one_checkpoint_lacks_are_left_out_for_all():
+def test_problems_missing_for_one_checkpoint_are_left_out_for_all():
     means = np.random.default_rng(4).random((3, 10))
     ragged = np.hstack([means, [[np.nan, np.nan], [1, 0], [0, np.nan]]])
     both = [best_of_many(one, 500, np.random.default_rng(0)) for one in (means, ragged)]
@@ -51,5 +51,5 @@ def test_problems_that_one_checkpoint_lacks_are_left_out_for_all():
 
 
 @pytest.mark.parametrize("shape", [(1, 20), (5, 3)])
-def test_it_is_unknown_for_one_checkpoint_and_for_three_problems(shape):
+def test_it_is_nan_for_one_checkpoint_and_for_three_problems(shape):
     assert np.isnan(best_of_many(np.ones(shape), 10, np.random.default_rng(0)))

@@ -1,4 +1,4 @@
-"""Comparisons: tests against scipy and statsmodels, levels by simulation, power against published values."""
+"""Paired tests against scipy and statsmodels, their levels by simulation, and power against published values."""
 
 from itertools import product
 
@@ -33,7 +33,7 @@ def test_paired_t_matches_scipy_row_by_row():
     np.testing.assert_allclose((test.low, test.high), expected.confidence_interval(0.95))
 
 
-def test_paired_t_gives_fishers_published_value():
+def test_paired_t_matches_fishers_published_value():
     test = paired.paired_t([DARWIN])
     assert test.difference[0] / test.stderr[0] == pytest.approx(2.148, abs=5e-4)
 
@@ -48,14 +48,14 @@ def test_identical_scores_give_a_difference_of_zero_and_p_one():
     assert (test.difference[0], test.stderr[0], test.p_value[0]) == (0, 0, 1)
 
 
-def test_a_constant_difference_gets_the_exact_sign_flip_p_instead_of_zero():
+def test_a_constant_difference_has_the_p_value_of_the_sign_flip_test():
     assert paired.paired_t([[1.0, 1.0]]).p_value[0] == 0.5
-    assert paired.paired_t([[0.3 - 0.2, 0.9 - 0.8, 0.1]]).p_value[0] == 0.25  # equal but for rounding
+    assert paired.paired_t([[0.3 - 0.2, 0.9 - 0.8, 0.1]]).p_value[0] == 0.25  # equal up to rounding
     assert paired.paired_t([[1.0] * 30]).p_value[0] == exact.sign_flip([[1.0] * 12 + [0.0]], 9, None)[0] * 2.0**-18
 
 
 @pytest.mark.parametrize("shared", [0, 1])
-def test_below_two_shared_problems_nothing_is_claimed(shared):
+def test_below_two_shared_problems_the_result_is_nan(shared):
     test = paired.paired_t([[0.5] * shared + [np.nan]])
     assert test.n[0] == shared and np.isnan([test.stderr[0], test.low[0], test.p_value[0]]).all()
 
@@ -78,17 +78,17 @@ def test_fixed_problems_interval_covers_the_true_difference_on_this_set(seeds, p
     assert 0.93 <= np.mean((test.low <= truth) & (truth <= test.high)) <= 0.97
 
 
-def test_fixed_problems_is_unknown_with_one_seed():
+def test_fixed_problems_is_nan_with_one_seed():
     one = np.ones((1, 1, 10))
     assert np.isnan(on_fixed_problems(one, one * 0).p_value[0])
 
 
-def test_fixed_problems_claims_no_certainty_from_two_agreeing_seeds_of_one_problem():
+def test_fixed_problems_is_not_significant_for_two_agreeing_seeds_of_one_problem():
     test = on_fixed_problems(np.ones((1, 2, 1)), np.zeros((1, 2, 1)))
     assert test.stderr[0] == 0 and test.p_value[0] > 0.05
 
 
-def test_fixed_problems_sees_a_clear_difference_where_all_seeds_agree():
+def test_fixed_problems_detects_a_clear_difference_if_all_seeds_agree():
     assert on_fixed_problems(np.ones((1, 2, 30)), np.zeros((1, 2, 30))).p_value[0] < 1e-10
     assert on_fixed_problems(np.ones((1, 2, 30)), np.ones((1, 2, 30))).p_value[0] == 1
 
@@ -108,11 +108,11 @@ def test_paired_t_keeps_its_level_under_the_null():
     assert 0.03 <= np.mean(paired.paired_t(a - b).p_value < 0.05) <= 0.07
 
 
-def test_sign_flip_counts_fishers_863_patterns():
+def test_sign_flip_matches_fishers_published_count():
     assert exact.sign_flip([DARWIN], 1, None)[0] == 2 * 863 / 32768
 
 
-def test_sign_flip_is_exact_over_all_patterns_whatever_the_number_of_zeros():
+def test_sign_flip_is_exact_regardless_of_zeros():
     d = np.array([0.4, -0.1, 0.3, 0.2, 0.3])
     sums = [abs(np.dot(signs, d)) for signs in product((1, -1), repeat=5)]
     expected = np.mean(np.array(sums) >= d.sum() - 1e-12)
@@ -125,11 +125,11 @@ def test_random_sign_flips_agree_with_scipys_permutation_test():
     assert exact.sign_flip(d, 20000, np.random.default_rng(8))[0] == pytest.approx(expected, abs=0.012)
 
 
-def test_sign_flip_never_claims_a_p_of_zero():
+def test_sign_flip_never_gives_a_p_value_of_zero():
     assert exact.sign_flip([[1.0] * 60], 999, np.random.default_rng(9))[0] == 1 / 1000
 
 
-def test_sign_flip_gives_the_same_whether_pairs_come_alone_or_together():
+def test_sign_flip_is_the_same_for_pairs_alone_and_together():
     d = np.random.default_rng(10).integers(-2, 3, size=(7, 12)) / 4
     together = exact.sign_flip(d, 1, None)
     np.testing.assert_array_equal(together, [exact.sign_flip([row], 1, None)[0] for row in d])
@@ -156,7 +156,7 @@ def test_mcnemar_refuses_means_of_several_seeds():
         exact.mcnemar([[0.5, 1]])
 
 
-def test_tests_of_nothing_are_nan():
+def test_p_values_without_problems_are_nan():
     assert np.isnan(exact.mcnemar([[np.nan]])[0]) and np.isnan(exact.sign_flip([[np.nan]], 5, None)[0])
 
 
@@ -172,28 +172,12 @@ def test_benjamini_hochberg_matches_scipy():
 
 
 def test_benjamini_hochbergs_own_example_rejects_four_and_holm_three():
-    p = [
-        0.0001,
-        0.0004,
-        0.0019,
-        0.0095,
-        0.0201,
-        0.0278,
-        0.0298,
-        0.0344,
-        0.0459,
-        0.324,
-        0.4262,
-        0.5719,
-        0.6528,
-        0.759,
-        1,
-    ]
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, *[0.5] * 6]
     assert (paired.benjamini_hochberg(p) <= 0.05).sum() == 4
     assert (paired.holm(p) <= 0.05).sum() == 3
 
 
-def test_an_unknown_p_value_stays_unknown_and_makes_no_family_larger():
+def test_corrections_ignore_unknown_p_values():
     np.testing.assert_allclose(paired.holm([0.01, np.nan, 0.02]), [0.02, np.nan, 0.02])
     assert paired.holm([]).shape == (0,)
 
@@ -203,12 +187,12 @@ def test_p_values_outside_0_and_1_are_refused():
         paired.holm([1.2])
 
 
-def test_miller_needs_969_problems_for_3_points():
+def test_problems_needed_matches_the_published_969():
     assert power.problems_needed(0.03, 1 / 9, 0, 0) == 969
 
 
 @pytest.mark.parametrize(("seeds", "effect"), [(1, 13.27), (10, 7.57)])
-def test_miller_detects_these_effects_with_198_problems(seeds, effect):
+def test_minimum_detectable_effect_matches_the_published_values(seeds, effect):
     assert 100 * power.minimum_detectable_effect(198, **MILLER, k_a=seeds, k_b=seeds) == pytest.approx(
         effect, abs=0.005
     )
@@ -245,13 +229,13 @@ def test_without_sampling_noise_one_seed_is_enough_or_none_is():
     np.testing.assert_array_equal(power.seeds_needed([0.2, 0.01], 100, 1 / 9, 0, 0), [1, np.inf])
 
 
-def test_unknown_variances_leave_the_answer_unknown():
+def test_unknown_variances_give_nan():
     assert np.isnan(power.seeds_needed(0.1, 30, np.nan, 0.1, 0.1)) and np.isnan(
         power.problems_needed(0.1, np.nan, 0, 0)
     )
 
 
-def test_no_difference_is_never_settled():
+def test_a_difference_of_zero_needs_infinitely_many():
     assert power.problems_needed(0, 1 / 9, 0, 0) == np.inf and power.seeds_needed(0, 30, 1 / 9, 0.1, 0.1) == np.inf
 
 

@@ -1,4 +1,4 @@
-"""Published counts of real answers come out of the estimators (the shared folder's recorded sets)."""
+"""The estimators reproduce published numbers of real answers, recorded in the shared folder."""
 
 import json
 from itertools import combinations
@@ -15,14 +15,14 @@ SYSTEMS = {"6b_finetuning": 286, "6b_verification": 515, "175b_finetuning": 458,
 
 @pytest.fixture(scope="module")
 def math100(shared):
-    """Qwen2.5-Math's reward-model example: 100 problems x 8 samples, as rows of the file."""
+    """The rows of the example of Qwen2.5-Math's reward model: 100 problems with 8 samples each."""
     lines = (shared / "recorded/qwen25math_math100x8/math_cot_100x8.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")
 def gsm8k(shared):
-    """Right or wrong of OpenAI's four systems on 1319 GSM8K problems: {system: (1, 1319)}."""
+    """The scores, of shape (1, 1319), of OpenAI's four systems on GSM8K."""
     lines = (shared / "recorded/openai_gsm8k_4systems/example_model_solutions.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     return {system: np.array([[float(row[system]["is_correct"]) for row in rows]]) for system in SYSTEMS}

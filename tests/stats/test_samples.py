@@ -1,4 +1,4 @@
-"""pass@k, pass^k and maj@k against their definitions by enumeration of every subset."""
+"""pass@k, pass^k and maj@k against their definitions, by enumeration of all subsets."""
 
 from itertools import combinations
 
@@ -16,7 +16,7 @@ def enumerated(samples, k, accuracy):
 
 
 def plurality(subset):
-    """Share of the right answer "R" in the win of a subset's vote; None does not vote."""
+    """The share of the right answer "R" among the winners of the vote; None does not vote."""
     tally = {answer: subset.count(answer) for answer in set(subset) - {None}}
     winners = [answer for answer, count in tally.items() if count == max(tally.values())]
     return ("R" in winners) / max(len(winners), 1)
@@ -38,7 +38,7 @@ def test_pass_at_1_is_the_mean_and_pass_at_n_is_any():
     assert mean_pass(scores, 8, every=True) == pytest.approx(scores.all(axis=0).mean())
 
 
-def test_pass_at_k_is_unknown_above_the_number_of_completions():
+def test_pass_at_k_is_nan_above_the_number_of_completions():
     assert np.isnan(pass_at_k(3, 1, 4)) and np.isnan(pass_hat_k(3, 3, 4))
 
 
@@ -51,7 +51,7 @@ def test_ragged_problems_count_only_where_they_have_k_completions():
     assert mean_pass([[1, 0, 0], [0, np.nan, 1]], 1) == pytest.approx((0.5 + 0 + 0.5) / 3)
 
 
-def test_pass_at_k_of_partial_scores_is_undefined():
+def test_mean_pass_of_fractional_scores_is_nan():
     assert np.isnan(mean_pass([[0.5, 1.0]], 1))
 
 
@@ -85,21 +85,21 @@ def test_majority_of_every_count_pattern_up_to_8_matches_enumeration():
         (1, 0, (7,)),
         (5, 1, (1, 1)),
     ]
-    for right, silent, others in patterns:
-        samples = ["R"] * right + [None] * silent + [name for i, c in enumerate(others) for name in [str(i)] * c]
+    for right, no_answer, others in patterns:
+        samples = ["R"] * right + [None] * no_answer + [name for i, c in enumerate(others) for name in [str(i)] * c]
         for k in range(1, len(samples) + 1):
-            assert majority(right, silent, others, k) == pytest.approx(enumerated(samples, k, plurality), abs=1e-12)
+            assert majority(right, no_answer, others, k) == pytest.approx(enumerated(samples, k, plurality), abs=1e-12)
 
 
 def test_majority_of_many_samples_matches_simulation():
-    right, silent, others, k = 14, 6, (15, 10, 8, 5, 3, 2, 1), 24
-    pool = np.repeat(np.arange(2 + len(others)), [right, silent, *others])
+    right, no_answer, others, k = 14, 6, (15, 10, 8, 5, 3, 2, 1), 24
+    pool = np.repeat(np.arange(2 + len(others)), [right, no_answer, *others])
     rng = np.random.default_rng(2)
     drawn = rng.permuted(np.tile(pool, (40000, 1)), axis=1)[:, :k]
     tally = np.stack([(drawn == kind).sum(axis=1) for kind in range(2 + len(others)) if kind != 1], axis=1)
     best = tally == tally.max(axis=1, keepdims=True)
     simulated = np.mean(best[:, 0] / best.sum(axis=1))
-    assert majority(right, silent, others, k) == pytest.approx(simulated, abs=0.008)
+    assert majority(right, no_answer, others, k) == pytest.approx(simulated, abs=0.008)
 
 
 def test_majority_of_hundreds_of_samples_neither_overflows_nor_leaves_0_and_1():
@@ -112,7 +112,7 @@ def test_no_answer_never_wins_a_vote():
     assert majority(0, 8, (), 8) == 0.0
 
 
-def test_a_tie_is_shared():
+def test_ties_are_shared():
     assert majority(2, 0, (2,), 4) == pytest.approx(0.5)
     assert majority(2, 0, (2, 2), 6) == pytest.approx(1 / 3)
 
