@@ -130,11 +130,10 @@ def test_a_disagreements_file_that_cannot_be_written_is_an_error_and_the_rest_is
 def test_help_imports_neither_pyarrow_nor_numpy():
     code = "import sys, analyze_results\ntry: analyze_results.main(['--help'])\nexcept SystemExit: pass\n" \
            "assert 'pyarrow' not in sys.modules and 'numpy' not in sys.modules"  # fmt: skip
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=analyze_results.__file__.rpartition("/")[0]
     )
-    assert done.returncode == 0 and "--model_name_pattern" in done.stdout and time.monotonic() - started < 5
+    assert done.returncode == 0 and "--model_name_pattern" in done.stdout
 
 
 def test_every_key_and_flag_is_documented(tmp_path, capsys):

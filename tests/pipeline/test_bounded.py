@@ -5,25 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from evalsuite.bounded import Bounded, BoundedCrash, BoundedMemory, BoundedTimeout
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def _wait_gone(pid: int, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while _alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not _alive(pid)
+from tests.support.sweeps import ROOT, alive, until
 
 
 def test_results_come_back_from_another_process():
@@ -52,10 +38,9 @@ def test_an_exception_that_cannot_be_pickled_is_described():
 
 def test_a_call_that_takes_too_long_is_killed_and_the_next_one_works():
     with Bounded(time.sleep, seconds=0.2) as bounded:
-        started = time.monotonic()
         with pytest.raises(BoundedTimeout, match=r"0\.2 s"):
-            bounded(60)
-        assert time.monotonic() - started < 3
+            bounded(3600)
+        bounded.seconds = 600.0
         assert bounded(0) is None
 
 
@@ -77,13 +62,16 @@ def test_descendants_of_a_killed_call_die_even_in_their_own_sessions(tmp_path):
     note = tmp_path / "pid"
 
     def spawn():
-        child = subprocess.Popen(["sleep", "60"], start_new_session=True)
-        note.write_text(str(child.pid))
-        time.sleep(60)
+        child = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+        note.write_text(f"{child.pid}\n")
+        time.sleep(3600)
 
-    with Bounded(spawn, seconds=1.0) as bounded, pytest.raises(BoundedTimeout):
-        bounded()
-    assert not _alive(int(note.read_text()))
+    with Bounded(spawn, seconds=600.0) as bounded, pytest.raises(BoundedTimeout):
+        bounded.submit()
+        until(lambda: note.exists() and note.read_text().endswith("\n"))
+        bounded.deadline = 0.0  # the time is over
+        bounded.result()
+    assert not alive(int(note.read_text()))
 
 
 def test_nothing_outlives_a_killed_caller(tmp_path):
@@ -92,31 +80,36 @@ def test_nothing_outlives_a_killed_caller(tmp_path):
         "import os, subprocess, time\n"
         "from evalsuite.bounded import Bounded\n"
         "def work():\n"
-        "    child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        "    child = subprocess.Popen(['sleep', '3600'], start_new_session=True)\n"
         f"    open({str(note)!r}, 'w').write(f'{{os.getppid()}} {{os.getpid()}} {{child.pid}}\\n')\n"
         "    while True: pass\n"
-        "Bounded(work, seconds=60)()\n"
+        "Bounded(work, seconds=600)()\n"
     )
-    caller = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).resolve().parents[2])
-    while not (note.exists() and note.read_text().endswith("\n")):
-        time.sleep(0.02)
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    until(lambda: note.exists() and note.read_text().endswith("\n"))
     caller.kill()
     caller.wait()
     pids = [int(pid) for pid in note.read_text().split()]
-    assert len(pids) == 3 and all(_wait_gone(pid) for pid in pids)
+    assert len(pids) == 3
+    until(lambda: not any(map(alive, pids)))
 
 
 def test_the_result_of_an_interrupted_call_is_not_taken_for_that_of_the_next():
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupt)
+    def answer(text):
+        if text == "old":
+            os.kill(caller, signal.SIGALRM)
+            time.sleep(1.0)  # so that the caller is interrupted first
+        return text
+
+    caller, before = os.getpid(), signal.signal(signal.SIGALRM, interrupt)
     try:
-        with Bounded(lambda seconds, answer: (time.sleep(seconds), answer)[1]) as bounded:
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with Bounded(answer) as bounded:
             with pytest.raises(KeyboardInterrupt):
-                bounded(1.0, "old")
-            assert bounded(0, "new") == "new"
+                bounded("old")
+            assert bounded("new") == "new"
     finally:
         signal.signal(signal.SIGALRM, before)
 
@@ -134,13 +127,13 @@ def test_arguments_and_results_may_be_large():
         assert len(bounded("x" * 5_000_000)) == 10_000_000
 
 
-def test_a_call_costs_well_under_a_millisecond():
+def test_a_call_costs_well_under_a_millisecond_of_cpu_time():
     with Bounded(abs) as bounded:
         bounded(-1)
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(500):
             bounded(-1)
-        assert (time.perf_counter() - started) / 500 < 1e-3
+        assert (time.process_time() - started) / 500 < 1e-3
 
 
 def test_closing_twice_and_before_any_call_is_fine():

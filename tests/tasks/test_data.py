@@ -264,7 +264,7 @@ def load_in_process(tmp_path, **environment):
     )
     environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "", **environment}
     command = [sys.executable, "-c", code, str(tmp_path)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def test_a_refused_download_says_to_accept_the_terms_and_set_hf_token(tmp_path, refusing_hub):

@@ -237,20 +237,22 @@ def test_lightevals_registry_can_load_the_table_file_itself():
 
 def hang(doc, response):
     """A metric that takes too long."""
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def test_a_metric_call_that_takes_too_long_is_recorded_and_the_rest_is_graded(run, data_dir, runner):
-    with Bounded(lambda function, doc, response: function(doc, response), seconds=2) as bounded:
+    with Bounded(lambda function, doc, response: function(doc, response), seconds=600.0) as bounded:
 
         def bounded_run(function, doc, response):
-            return bounded(hang if "3 + 3" in doc.query else function, doc, response)
+            late = "3 + 3" in doc.query
+            bounded.seconds = 0.5 if late else 600.0
+            return bounded(hang if late else function, doc, response)
 
         runner(bounded_run)
         _, rows = run("aime24|0", r"\boxed{{gold}}", data_dir=data_dir)
     statuses = {row["doc"]["original_query"]: row["doc"]["specific"] for row in rows}
     late = statuses.pop("What is 3 + 3?")
-    assert late["grading_status"] == late["extractive_status"] == "timeout" and "2 s" in late["verdict_reason"]
+    assert late["grading_status"] == late["extractive_status"] == "timeout" and "0.5 s" in late["verdict_reason"]
     assert all(facts["grading_status"] == facts["extractive_status"] == "ok" for facts in statuses.values())
 
 
