@@ -2,15 +2,14 @@
 
 import csv
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import analyze_results
+import analyze_summary
 from benchmarks.torture import ROWS, torture
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10
 TIMES = {"generation_seconds"}
 
@@ -36,9 +35,7 @@ def test_a_killed_sweep_has_the_tables_of_an_undisturbed_one(tortured: tuple[Pat
 
 def analysed(output: Path) -> dict[str, list[dict[str, str]]]:
     """The tables of both analysis passes, by file name."""
-    for script in ("analyze_results.py", "analyze_summary.py"):
-        done = subprocess.run([sys.executable, ROOT / script, output], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    assert analyze_results.main([str(output)]) == 0 == analyze_summary.main([str(output)])
     found = {}
     for path in output.rglob("*.csv"):
         if path.parent in (output, output / "bytes"):
