@@ -1,10 +1,11 @@
-"""Time the conversion of a large details parquet beside pandas and DuckDB, and of 10,000 small files.
+"""Compare the conversion of a large details file with pandas and DuckDB, and time that of 10,000 small files.
 
     python benchmarks/convert.py --dir /tmp/convert-benchmark          # 12,000 rows: 1.5 GB of CSV, 10,000 small files
     python benchmarks/convert.py --dir /tmp/convert-benchmark --rows 500 --files 100 --repeats 1
 
-Each way runs in a process of its own, all in turn, `--repeats` times; medians of wall time, CPU time and peak memory.
-Then every cell of our CSV is compared with the parquet. Writes benchmarks/results/convert.json.
+Every converter runs `--repeats` times in a process of its own, in turn with the others; the table shows medians of
+wall time, CPU time and peak memory. Every cell of our CSV is also compared with the parquet file. Writes
+benchmarks/results/convert.json.
 """
 
 import argparse
@@ -25,11 +26,11 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from evalsuite.files import write_json  # noqa: E402 - needs the line above
+from evalsuite.files import write_json  # noqa: E402 - the path is set above
 
 RESULT = ROOT / "benchmarks" / "results" / "convert.json"
-GROUP = 500  # rows in a row group, as lighteval's writer makes for a task
-BYTES_PER_ROW = 400_000  # on disk at once: parquet and the CSVs of two ways
+GROUP = 500  # rows per row group, as written by lighteval
+BYTES_PER_ROW = 400_000  # on disk at the same time: the parquet file and two CSVs
 PIECES = [r"\frac{1}{2}", r"\(x^2+y^2=z^2\)", r"$\boxed{42}$", '"so"', "\n", ".\n\n", "we,", "🙂", "é", "\t"]
 TIMED = """
 import re, sys, time
@@ -61,15 +62,15 @@ WAYS = {
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dir", type=Path, required=True, help="where the files are made")
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--files", type=int, default=10_000, help="small files of 50 rows")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--dir", type=Path, required=True, help="where to create the files")
+    parser.add_argument("--rows", type=int, default=12_000, help="rows of the large file (default: 12000)")
+    parser.add_argument("--files", type=int, default=10_000, help="number of small files of 50 rows (default: 10000)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs per converter (default: 3)")
     args = parser.parse_args(argv)
     args.dir.mkdir(parents=True, exist_ok=True)
     needed = (args.rows * BYTES_PER_ROW + args.files * 50_000) * 1.1
     if shutil.disk_usage(args.dir).free < needed:
-        parser.error(f"{args.dir} has less than the {needed / 1e9:.1f} GB free that this needs")
+        parser.error(f"this needs {needed / 1e9:.1f} GB of free disk space in {args.dir}")
     source = args.dir / f"details-{args.rows}.parquet"
     if not source.exists():
         make(source, args.rows, mean_tokens=8000)
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def make(path: Path, rows: int, mean_tokens: int, seed: int = 0) -> None:
-    """A details parquet like lighteval's: answers of Zipf-distributed words, log-normal lengths, their token ids."""
+    """Write a details file like lighteval's: Zipf-distributed words, log-normal lengths, and token ids."""
     rng = np.random.default_rng(seed)
     letters = list("etaoinshrdlucmfwypvbgk")
     words = ["".join(rng.choice(letters, rng.integers(1, 10))) for _ in range(6000)] + PIECES * 60
@@ -99,14 +100,14 @@ def make(path: Path, rows: int, mean_tokens: int, seed: int = 0) -> None:
 
 
 def group(rng, words, ids, stream, numbers: range, mean_tokens: int) -> pa.Table:
-    """One row group."""
+    """Generate one row group."""
     lengths = np.clip(rng.lognormal(np.log(mean_tokens) - 0.32, 0.8, len(numbers)), 16, 8 * mean_tokens).astype(int)
-    places = [
+    spans = [
         (start, start + n) for start, n in zip(rng.integers(0, len(stream) // 2, len(numbers)), lengths, strict=True)
     ]
-    texts = [" ".join(words[stream[a:b]]) for a, b in places]
+    texts = [" ".join(words[stream[a:b]]) for a, b in spans]
     tokens = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32),
-                                      np.concatenate([ids[stream[a:b]] for a, b in places]))  # fmt: skip
+                                      np.concatenate([ids[stream[a:b]] for a, b in spans]))  # fmt: skip
     singly = pa.array(np.arange(len(numbers) + 1), pa.int32())
     docs = [
         {"query": text[:400], "choices": [str(n)], "gold_index": 0, "instruction": None, "id": str(n), "task_name": "t",
@@ -129,7 +130,7 @@ def group(rng, words, ids, stream, numbers: range, mean_tokens: int) -> pa.Table
 
 
 def measured(source: Path, repeats: int) -> dict:
-    """Medians of every way, and the number of cells found equal in our CSV of all columns."""
+    """The medians of all converters, and the number of equal cells in our CSV with all columns."""
     runs: dict[str, list] = {way: [] for way in WAYS}
     cells = 0
     for turn in range(repeats):
@@ -148,16 +149,16 @@ def measured(source: Path, repeats: int) -> dict:
 
 
 def timed(body: str, source: Path, target: Path) -> list[float]:
-    """Wall seconds, CPU seconds and peak MB of one way in a process of its own, imports included."""
+    """Wall seconds, CPU seconds and peak MB of one converter in a process of its own, including imports."""
     command = [sys.executable, "-c", TIMED.format(body=body), str(source), str(target)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"a way failed:\n{done.stderr}")
+        raise SystemExit(f"a converter failed:\n{done.stderr}")
     return [float(number) for number in done.stdout.splitlines()[-1].split()]
 
 
 def equal_cells(source: Path, target: Path) -> int:
-    """How many cells were compared; raises AssertionError at the first that differs. Null is read as empty here."""
+    """Compare all cells and return their number. Raises AssertionError at a difference; null equals an empty cell."""
     csv.field_size_limit(1 << 30)
     cells = 0
     with open(target, newline="", encoding="utf-8") as file:
@@ -169,26 +170,26 @@ def equal_cells(source: Path, target: Path) -> int:
                     value = row
                     for part in name.split("."):
                         value = value[part]
-                    assert said(cell, value) == ("" if value is None else value), (name, cell[:200])
+                    assert parsed(cell, value) == ("" if value is None else value), (name, cell[:200])
                     cells += 1
         assert next(lines, None) is None
     return cells
 
 
-def said(cell: str, value: object) -> object:
+def parsed(cell: str, value: object) -> object:
     return cell if value is None or isinstance(value, str) else json.loads(cell)
 
 
 def many(folder: Path, count: int) -> dict:
-    """Seconds for `count` files of 50 rows, and for a second call that finds them up to date."""
+    """Seconds to convert `count` files of 50 rows, and of a second call, which finds them up to date."""
     shutil.rmtree(folder, ignore_errors=True)
     one = folder / "one.parquet"
     folder.mkdir(parents=True)
     make(one, 50, mean_tokens=60)
     for number in range(count):
-        place = folder / f"model-{number // 100}"
-        place.mkdir(exist_ok=True)
-        shutil.copyfile(one, place / f"details-{number}.parquet")
+        model = folder / f"model-{number // 100}"
+        model.mkdir(exist_ok=True)
+        shutil.copyfile(one, model / f"details-{number}.parquet")
     one.unlink()
     command = [sys.executable, str(ROOT / "convert_parquet_to_csv.py"), str(folder)]
     seconds = []
@@ -207,13 +208,13 @@ def machine() -> dict:
 
 
 def show(result: dict) -> None:
-    print(f"{'way':28}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'CSV MB':>8}")
+    print(f"{'converter':28}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'CSV MB':>8}")
     for way, row in result["ways"].items():
         print(f"{way:28}{row['wall_s']:8.1f}{row['cpu_s']:8.1f}{row['peak_mb']:9.0f}{row['csv_mb']:8.0f}")
-    print(f"wall time, ours with all columns to DuckDB: {result['wall_ratio_to_duckdb']:.2f}")
-    print(f"{result['equal_cells']} cells equal to the parquet's, none different")
+    print(f"ratio of wall times, ours with all columns to DuckDB: {result['wall_ratio_to_duckdb']:.2f}")
+    print(f"{result['equal_cells']} cells equal those of the parquet file, none differ")
     if small := result["small_files"]:
-        print(f"{small['files']} files of 50 rows: {small['wall_s']:.1f} s; again: {small['again_s']:.1f} s")
+        print(f"{small['files']} files of 50 rows: {small['wall_s']:.1f} s; when up to date: {small['again_s']:.1f} s")
 
 
 if __name__ == "__main__":

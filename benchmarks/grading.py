@@ -1,11 +1,11 @@
-"""How often grading is right, against lighteval's and math-verify's recorded verdicts, and what it costs.
+"""Measure how often our grading is right and what it costs, next to recorded verdicts of lighteval and math-verify.
 
     python benchmarks/grading.py                      # the shared folder beside the repository, or EVALSUITE_SHARED
     python benchmarks/grading.py --shared FOLDER --wrong
 
-Three parts: cases with expected verdicts from public graders' suites; every gold of the math benchmarks boxed as the
-response, under its own task, and against the next problem's; recorded answers of real models with labels. `--wrong`
-names each case that comes out otherwise than expected. Writes benchmarks/results/grading.json.
+There are three parts: cases with expected verdicts from the test suites of public graders; every gold of the math
+benchmarks, boxed, as a response to its own problem and to the previous one; and recorded answers of real models with
+labels. `--wrong` lists every case with an unexpected verdict. Writes benchmarks/results/grading.json.
 """
 
 import argparse
@@ -31,11 +31,14 @@ SYSTEMS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verifica
 @command("benchmarks/grading.py")
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("EVALSUITE_SHARED", ROOT.parent / "shared")))
-    parser.add_argument("--wrong", action="store_true", help="name every case that comes out otherwise")
+    shared = Path(os.environ.get("EVALSUITE_SHARED", ROOT.parent / "shared"))
+    parser.add_argument(
+        "--shared", type=Path, default=shared, help="the folder with recorded data (default: %(default)s)"
+    )
+    parser.add_argument("--wrong", action="store_true", help="list every case with an unexpected verdict")
     arguments = parser.parse_args(argv)
     if not (arguments.shared / "grading" / "cases.jsonl").is_file():
-        raise UserError(f"no grading/cases.jsonl in {arguments.shared}; give the folder with --shared")
+        raise UserError(f"{arguments.shared} contains no grading/cases.jsonl; choose the folder with --shared")
     result = {
         "cases": cases(arguments.shared),
         "self_match": self_match(arguments.shared / "data"),
@@ -52,7 +55,7 @@ def lines(path: Path) -> Iterator[dict]:
 
 
 def cases(shared: Path) -> dict:
-    """Each grader's rights and wrongs on the scored cases, and the time of ours per case."""
+    """The right and wrong verdicts of each grader on the scored cases, and the time of ours per case."""
     scored = [
         case for case in lines(shared / "grading" / "cases.jsonl") if not case.get("policy") and not case.get("lang")
     ]
@@ -89,7 +92,7 @@ def _spread(values: list[float]) -> dict:
 
 
 def self_match(data: Path) -> dict:
-    """Every gold boxed as the response to its own problem, and to the problem before it."""
+    """Grade every gold, boxed, as the response to its own problem and to the previous one."""
     from evalsuite.tasks.data import load_rows
     from evalsuite.tasks.table import load_table
 
@@ -113,7 +116,7 @@ def _boxed(row: dict, answer: str, kind: str) -> bool:
 
 
 def recorded(folder: Path) -> dict:
-    """Verdicts on real answers that differ from their labels."""
+    """Grade real answers; returns the verdicts that differ from the labels."""
     differing, count = [], 0
     for problem in lines(folder / "qwen25math_math100x8" / "math_cot_100x8.jsonl"):
         for number, (response, label) in enumerate(zip(problem["responses"], problem["score"], strict=True)):
@@ -148,9 +151,10 @@ def report(result: dict, wrong: bool) -> str:
         f"ms per case: median {took['median']:.2f}, 95th percentile {took['p95']:.1f}, slowest {took['max']:.0f}"
     )
     own = result["self_match"]
-    out.append(f"\n{own['golds']} golds as their own answer: {own['right']} right ({own['right'] / own['golds']:.2%})")
+    share = own["right"] / own["golds"]
+    out.append(f"\n{own['golds']} golds as answers to their own problems: {own['right']} right ({share:.2%})")
     out += [f"  not right: {' '.join(map(str, row))}" for row in own["not_right"]]
-    out += [f"  also right with the next gold: {' '.join(row)}" for row in own["next_taken_for_it"]]
+    out += [f"  next gold accepted: {' '.join(row)}" for row in own["next_taken_for_it"]]
     real = result["recorded"]
     out.append(f"\n{real['answers']} recorded answers: {len(real['differing'])} verdicts differ from the labels")
     out += [f"  {name}: gold {gold}, answer {said}, label {label}" for name, gold, said, label in real["differing"]]

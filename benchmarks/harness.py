@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What the suite itself costs: a sweep of 20,000 long answers that a server gives at once, and grading them again.
+"""Measure the overhead of the suite: a sweep of 20,000 long answers from an instant server, and grading them again.
 
     python benchmarks/harness.py                                        # 40 seeds x 500 problems x 4,000 tokens
     python benchmarks/harness.py --seeds 4 --problems 100 --regrade 2
 
-The real main.py (client, journal, grading, --base_url) against benchmarks/instant_server.py. Goals: 300 completions
-a second through client and journal, no process above 2 GB, 10,000 answers graded again in under 2 minutes on 2 cores.
-`per CPU s` counts main.py's own processor time while it generates: it holds on a machine that others use, too.
-Prints a table and writes benchmarks/results/harness.json.
+Runs the real main.py with --base_url (client, journal, grading) against benchmarks/instant_server.py. Goals: 300
+completions per second through client and journal, no process above 2 GB, and 10,000 answers graded again in under two
+minutes on 2 cores. `completions per cpu s` counts only the CPU time of main.py while it generates, so that it is valid
+on a shared machine too. Prints a table and writes benchmarks/results/harness.json.
 """
 
 import argparse
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.instant_server import problem  # noqa: E402
 from benchmarks.watching import Watch, watched  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
-from tests.support.sweeps import make_model, serving  # noqa: E402 - needs the line above
+from tests.support.sweeps import make_model, serving  # noqa: E402 - the path is set above
 
 RESULT = ROOT / "benchmarks" / "results" / "harness.json"
 TASK, VARIANTS = "math_500", 4
@@ -52,18 +52,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=40)
-    parser.add_argument("--problems", type=int, default=500)
-    parser.add_argument("--tokens", type=int, default=4000)
-    parser.add_argument("--max_num_seqs", type=int, default=256)
-    parser.add_argument("--regrade", type=int, default=20, metavar="SEEDS", help="experiments to grade again")
-    parser.add_argument("--dir", type=Path, help="where the sweep goes (45 KB an answer); a temporary folder")
-    parser.add_argument("--keep", action="store_true", help="leave the sweep there")
+    parser.add_argument("--seeds", type=int, default=40, help="seeds (default: 40)")
+    parser.add_argument("--problems", type=int, default=500, help="problems (default: 500)")
+    parser.add_argument("--tokens", type=int, default=4000, help="tokens per answer (default: 4000)")
+    parser.add_argument("--max_num_seqs", type=int, default=256, help="as of main.py (default: 256)")
+    parser.add_argument(
+        "--regrade", type=int, default=20, metavar="SEEDS", help="experiments to grade again (default: 20)"
+    )
+    parser.add_argument(
+        "--dir", type=Path, help="where to write the sweep, 45 KB per answer (default: a temporary folder)"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the sweep")
     return parser.parse_args(argv)
 
 
 def measured(folder: Path, args: argparse.Namespace) -> dict:
-    """The sweep, then the same command again with nothing to do, then some of it graded again."""
+    """Run the sweep, then the same command with nothing left to do, then grade a part of it again."""
     data = folder / "data"
     data.mkdir()
     rows = [{key: problem(number)[key] for key in ("id", "problem", "answer")} for number in range(args.problems)]
@@ -90,7 +94,7 @@ def measured(folder: Path, args: argparse.Namespace) -> dict:
 
 @contextmanager
 def instant_server(args: argparse.Namespace) -> Iterator[str]:
-    """The server with all its answers made; gives its address."""
+    """Start the server, which generates all answers first; yields its address."""
     script = ROOT / "benchmarks" / "instant_server.py"
     sizes = ["--problems", str(args.problems), "--tokens", str(args.tokens), "--variants", str(VARIANTS)]
     with serving([sys.executable, str(script), *sizes]) as address:
@@ -98,21 +102,23 @@ def instant_server(args: argparse.Namespace) -> Iterator[str]:
 
 
 def timed(command: list[str]) -> tuple[float, Watch]:
-    """Run a command to its end; its wall seconds, and what its processes took. SystemExit where it fails."""
+    """Run a command; returns its wall seconds and the usage of its processes. Raises SystemExit if it fails."""
     began = time.monotonic()
     with watched(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as (process, watch):
-        said = process.communicate()[0]
+        output = process.communicate()[0]
     if process.returncode:
-        raise SystemExit(f"main.py ended with {process.returncode}:\n{said[-3000:]}")
+        raise SystemExit(f"main.py failed with exit code {process.returncode}:\n{output[-3000:]}")
     return time.monotonic() - began, watch
 
 
 def figures(output: Path, times: dict, wall: float, watch: Watch, args: argparse.Namespace) -> dict:
-    """What is quoted of the sweep."""
+    """The figures of the sweep that the documentation quotes."""
     manifests = [json.loads(path.read_text()) for path in output.glob("*/*/experiment.json")]
     graded = sum(one["num_samples"] for one in manifests)
     if graded != args.seeds * args.problems or times["count"] != graded:
-        raise SystemExit(f"{times['count']} answers given and {graded} graded, not {args.seeds * args.problems}")
+        raise SystemExit(
+            f"expected {args.seeds * args.problems} answers: {times['count']} were sent and {graded} graded"
+        )
     seconds = times["last"] - times["first"]
     cpu = watch.cpu_between(times["first"], times["last"])
     roles = watch.by_role()
@@ -134,12 +140,12 @@ def figures(output: Path, times: dict, wall: float, watch: Watch, args: argparse
 
 
 def finished(output: Path) -> float:
-    """When the last manifest was written."""
+    """The time at which the last manifest was written."""
     return max(path.stat().st_mtime for path in output.glob("*/*/experiment.json"))
 
 
 def accuracy(output: Path, manifests: list[dict]) -> float:
-    """Mean verified_match of all experiments, as lighteval's results have it."""
+    """The mean verified_match of all experiments, from their results files."""
     values = []
     for one in manifests:
         path = output / one["model"] / one["experiment"] / one["results_file"]
@@ -153,7 +159,7 @@ def machine() -> dict:
 
 
 def show(result: dict) -> None:
-    """The table."""
+    """Print the figures."""
     for name, value in result["sweep"].items():
         if name != "processes":
             print(f"{name.replace('_', ' '):<28}{value:>10}")

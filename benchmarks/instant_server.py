@@ -1,10 +1,10 @@
-"""A server that answers at once: every response is made before the first request comes.
+"""A server that answers instantly, because it generates all responses before the first request.
 
-    python benchmarks/instant_server.py --problems 500 --tokens 4000 --variants 4      prints its port
+    python benchmarks/instant_server.py --problems 500 --tokens 4000 --variants 4      # prints its port
 
-Answers are long ones of prose and formulas, and end in the gold of their problem or another answer, in one of many
-forms. GET /times tells when the first request came, when the last answer left, and how many were open at once.
-It speaks just enough HTTP for one client: anything more would take the time that is to be measured.
+Answers are long texts of prose and formulas that end in the gold of their problem, or in another answer, in one of many
+forms. GET /times returns when the first request came, when the last answer was sent, and how many requests were open at
+the same time. It implements only as much HTTP as one client needs, because anything more would distort the timing.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SEED = re.compile(rb'"seed": (\d+)')
 
 
 def problem(number: int) -> dict[str, str]:
-    """One of ten kinds of problem, with its gold answer and `forms`: other ways to write that."""
+    """A problem of one of ten kinds, with its gold answer and other ways to write it (`forms`)."""
     rng = np.random.default_rng(number)
     a, b, c = (int(one) for one in rng.integers(2, 60, 3))
     quadratic = f"x^2+{a - b}x-{a * b}".replace("+-", "-")
@@ -55,7 +55,7 @@ def matrix(brackets: str, a: int, b: int) -> str:
 
 
 def ending(number: int, variant: int) -> tuple[str, str]:
-    """How an answer to a problem ends, and its finish reason: right about six times in ten, in words of many kinds."""
+    """The end of an answer, in one of several phrasings and right in about 60% of cases, and its finish reason."""
     rng = np.random.default_rng([number, variant])
     forms = problem(number if rng.random() < 0.6 else number + 10)["forms"]
     said = forms[int(rng.integers(len(forms)))]
@@ -69,7 +69,7 @@ def ending(number: int, variant: int) -> tuple[str, str]:
 
 
 def answer(number: int, variant: int, tokens: int) -> dict[str, Any]:
-    """A response of exactly so many tokens: text of reasoning, its token ids, the finish reason."""
+    """A response of exactly `tokens` tokens: its text, token ids and finish reason."""
     last, finish = ending(number, variant)
     rng = np.random.default_rng([number, variant, 1])
     end = PIECES.findall(last)
@@ -79,7 +79,7 @@ def answer(number: int, variant: int, tokens: int) -> dict[str, Any]:
 
 
 def response(number: int, variant: int, tokens: int, name: str) -> bytes:
-    """The HTTP response of a completion."""
+    """The HTTP response with a completion."""
     made = answer(number, variant, tokens)
     choice = {"index": 0, "text": made["text"], "finish_reason": made["finish"], "token_ids": made["ids"]}
     usage = {"prompt_tokens": 100, "completion_tokens": len(made["ids"])}
@@ -92,18 +92,18 @@ def http(body: str, kind: str = "application/json") -> bytes:
 
 
 class Instant:
-    """All responses by problem and variant, and what was seen of the client."""
+    """All responses by problem and variant, and statistics of the requests."""
 
     def __init__(self, count: int, variants: int, tokens: int, name: str) -> None:
         self.name, self.variants = name, variants
         self.ready = [[response(number, one, tokens, name) for one in range(variants)] for number in range(count)]
-        self.numbers: dict[bytes, int] = {}  # a prompt's JSON -> its problem
+        self.numbers: dict[bytes, int] = {}  # the JSON of a prompt -> its problem
         self.count = self.tokens = self.open = self.most_open = 0
         self.each = tokens
         self.first = self.last = 0.0
 
     def complete(self, body: bytes) -> bytes:
-        """The response to a request for a completion, by the number that stands in its prompt of byte tokens."""
+        """The response to a completion request, found by the problem number in its prompt of byte tokens."""
         prompt = body[body.rindex(PROMPT) + len(PROMPT) :]
         if (number := self.numbers.get(prompt)) is None:
             text = bytes(one for one in json.loads(body)["prompt"] if one < 256).decode()
@@ -114,7 +114,7 @@ class Instant:
         return self.ready[number][int(SEED.search(body)[1]) % self.variants]
 
     def get(self, path: bytes) -> bytes:
-        """Any other page."""
+        """The response to a GET request."""
         if path == b"/metrics":
             return http(f"vllm:generation_tokens_total {float(self.count * self.each)}\n", "text/plain")
         if path == b"/times":
@@ -124,7 +124,7 @@ class Instant:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests and answers them in the next turn of the loop, so that all that wait are seen together."""
+    """Reads requests and answers them in the next iteration of the event loop, so that waiting ones are counted."""
 
     def __init__(self, instant: Instant) -> None:
         self.instant, self.buffer = instant, b""

@@ -1,10 +1,10 @@
-"""Make a synthetic output tree of the size of a large study, without generations' text, as the first pass reads it.
+"""Create a synthetic output tree of the size of a large study, without response texts, for the analysis to read.
 
     python benchmarks/make_tree.py FOLDER                     # 60 models x 7 tasks x 10 seeds, 1.7 million completions
     python benchmarks/make_tree.py FOLDER --models 3 --seeds 2 --tasks aime24 amc23
-    python benchmarks/make_tree.py FOLDER --models 1 --first 60 --seeds 10     # one more model into the same tree
+    python benchmarks/make_tree.py FOLDER --models 1 --first 60 --seeds 10     # add one more model to the same tree
 
-The same arguments give the same tree. Models differ in skill by chance, answers of one model agree as real ones do.
+The same arguments give the same tree. The skill of each model is random, and its answers agree as real ones do.
 """
 
 import argparse
@@ -29,7 +29,7 @@ METRICS = ["verified_match", "extractive_match"]
 
 @dataclass(frozen=True)
 class Problems:
-    """A task's problems: hashes and difficulties on the scale of a model's skill, (problems,)."""
+    """The problems of a task: their hashes, and their difficulties on the scale of the skill of models."""
 
     hashes: list[str]
     difficulty: np.ndarray
@@ -51,11 +51,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--models", type=int, default=60)
-    parser.add_argument("--first", type=int, default=0, help="number of the first model (default 0)")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--first-seed", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("folder", type=Path, help="the output folder to create")
+    parser.add_argument("--models", type=int, default=60, help="number of models (default: 60)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first model (default: 0)")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds per task (default: 10)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--tasks", nargs="+", choices=SIZES, default=list(SIZES))
     return parser.parse_args(argv)
 
@@ -67,7 +67,7 @@ def make_problems(task: str) -> Problems:
 
 
 def write_task(folder: Path, model: str, skill: float, task: str, problems: Problems, seeds: range) -> int:
-    """Write one model's experiments on a task; returns the number of completions."""
+    """Write the experiments of one model on a task; returns the number of completions."""
     for seed in seeds:
         configuration = Configuration(
             weights=hashlib.sha256(model.encode()).hexdigest(),
@@ -96,21 +96,21 @@ def write_experiment(folder: Path, experiment: Experiment, skill: float, problem
 
 
 def draw(rng: np.random.Generator, skill: float, problems: Problems) -> dict[str, np.ndarray]:
-    """One seed's answers: right by a logistic curve of skill minus difficulty, wrong ones in a few common classes."""
+    """Draw the answers of one seed: right by a logistic curve of skill minus difficulty, else a common mistake."""
     n = len(problems.hashes)
     right = rng.random(n) < 1 / (1 + np.exp(problems.difficulty - skill))
     tokens = np.minimum(rng.lognormal(8.2 + 0.35 * problems.difficulty + 0.4 * ~right, 0.5), MAX_NEW_TOKENS).astype(int)
     truncated = tokens == MAX_NEW_TOKENS
     right &= ~truncated
-    wrong = np.minimum(rng.geometric(0.4, n), 9)  # the class of a wrong answer; the more common the smaller
-    return {"right": right, "tokens": tokens, "truncated": truncated, "wrong": wrong, "silent": truncated}
+    wrong = np.minimum(rng.geometric(0.4, n), 9)  # the class of a wrong answer; small ones are more common
+    return {"right": right, "tokens": tokens, "truncated": truncated, "wrong": wrong, "no_answer": truncated}
 
 
 def table(experiment: Experiment, samples: dict[str, np.ndarray], problems: Problems) -> pa.Table:
-    right, truncated, silent = samples["right"], samples["truncated"], samples["silent"]
+    right, truncated, no_answer = samples["right"], samples["truncated"], samples["no_answer"]
     n, task = len(right), experiment.task
     answer = [None if no else "42" if yes else str(100 + kind)
-              for no, yes, kind in zip(silent, right, samples["wrong"], strict=True)]  # fmt: skip
+              for no, yes, kind in zip(no_answer, right, samples["wrong"], strict=True)]  # fmt: skip
     predictions = pa.array([[] if value is None else [value] for value in answer], pa.list_(pa.string()))
     specific = {
         "problem": problems.hashes,
@@ -123,7 +123,7 @@ def table(experiment: Experiment, samples: dict[str, np.ndarray], problems: Prob
         "extracted_answer": pa.array(answer, pa.string()),
         "answer_class": pa.array(answer, pa.string()),
         "verdict_reason": [""] * n,
-        "grading_status": np.where(silent, "no_answer", "ok"),
+        "grading_status": np.where(no_answer, "no_answer", "ok"),
         "extracted_predictions": predictions,
         "extracted_golds": pa.array([["42"]] * n),
     }
@@ -148,7 +148,7 @@ def manifest(experiment: Experiment, samples: dict, problems: Problems, results:
         "results_file": results, "details_file": details, "journal_file": "completions.jsonl", "metrics": METRICS,
         "problems": problems.hashes, "num_samples": len(problems.hashes),
         "totals": {"output_tokens": int(samples["tokens"].sum()), "generation_seconds": 60.0,
-                   "truncated": int(samples["truncated"].sum()), "no_answer": int(samples["silent"].sum()),
+                   "truncated": int(samples["truncated"].sum()), "no_answer": int(samples["no_answer"].sum()),
                    "grading_timeouts": 0, "failed": 0},
         "graded_at": STAMP, "provenance": {}, "history": [],
     }  # fmt: skip

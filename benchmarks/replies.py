@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How long one waits for an answer: --help, a mistyped flag, --dry_run, and run_interactive.sh with nothing left to do.
+"""Measure how long commands take to reply: --help, a mistyped flag, --dry_run, and a sweep with nothing left to do.
 
     python benchmarks/replies.py [--repeats 5]
 
-The sweep that is finished already is 2 tasks x 10 seeds x 20 problems on the tests' engine. Goals: under 1 s for each
-of main.py's replies; under 10 s for run_interactive.sh beside the analysis, which is timed apart. Seconds are medians
-of wall time; processor seconds stand beside them, for a machine that others use. Writes results/replies.json.
+The finished sweep has 2 tasks x 10 seeds x 20 problems on the engine of the tests. Goals: under 1 s for each reply of
+main.py, and under 10 s for run_interactive.sh without the analysis, which is timed separately. Prints medians of wall
+time and of CPU time, which is valid on a shared machine too. Writes benchmarks/results/replies.json.
 """
 
 import argparse
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.harness import machine  # noqa: E402
 from evalsuite.files import write_json  # noqa: E402
-from tests.support.sweeps import Suite, running_server  # noqa: E402 - needs the line above
+from tests.support.sweeps import Suite, running_server  # noqa: E402 - the path is set above
 
 RESULT = ROOT / "benchmarks" / "results" / "replies.json"
 TASKS = ("demo_arithmetic", "demo_words")
@@ -31,24 +31,24 @@ ANALYSIS = (["analyze_results.py"], ["analyze_summary.py"], ["convert_parquet_to
 
 
 def timed(command: list[str], expected: int, **options: object) -> tuple[float, float]:
-    """Wall and processor seconds of a command and all it starts. SystemExit where its exit code is another."""
+    """Wall and CPU seconds of a command and its children. Raises SystemExit if it has another exit code."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != expected:
-        raise SystemExit(f"{command} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise SystemExit(f"{command} failed with exit code {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measured(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
-    """Medians by reply."""
+    """Measure all replies next to a running server; returns their medians."""
     suite = Suite(folder, 20, TASKS)
     with running_server(suite.fake) as url:
         return replies(folder, suite, url, repeats)
 
 
 def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dict[str, float]]:
-    """The same beside a running server."""
+    """Finish a sweep, then measure every reply."""
     environment = os.environ | {
         "SETUP": "0", "PYTHON": sys.executable, "LOCAL_DIR": str(folder), "OUTPUT_DIR": "out", "DEVICE": "cpu",
         "MODELS": f"bytes={suite.model}", "DATA_DIR": str(suite.data), "SEEDS": "0-9", "MAX_NEW_TOKENS": "400",
@@ -56,7 +56,7 @@ def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dic
     }  # fmt: skip
     main_py = [sys.executable, str(ROOT / "main.py")]
     script = ["bash", str(ROOT / "run_interactive.sh")]
-    timed(script, 0, env=environment, cwd=ROOT)  # the work itself
+    timed(script, 0, env=environment, cwd=ROOT)  # creates the finished sweep
     ways = {
         "main.py --help": ([*main_py, "--help"], 0),
         "main.py --tempereture 1": ([*main_py, "--tempereture", "1"], 2),
@@ -65,7 +65,7 @@ def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dic
         "run_interactive.sh --dry-run": ([*script, "--dry-run"], 0),
         "run_interactive.sh, all finished": (script, 0),
     }
-    ways |= {f"  of it {part[-1]}": ([sys.executable, *part, str(folder / "out")], 0) for part in ANALYSIS}
+    ways |= {f"  of which {part[-1]}": ([sys.executable, *part, str(folder / "out")], 0) for part in ANALYSIS}
     found = {}
     for name, (command, code) in ways.items():
         runs = [timed(command, code, env=environment, cwd=ROOT) for _ in range(repeats)]
@@ -76,7 +76,7 @@ def replies(folder: Path, suite: Suite, url: str, repeats: int) -> dict[str, dic
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="runs per command (default: 5)")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="replies-") as folder:
         rows = measured(Path(folder), args.repeats)

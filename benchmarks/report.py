@@ -1,10 +1,10 @@
-"""Time the report: 15,000 answers of 20 KB made, written, and opened from disk in headless Chromium.
+"""Measure the report: create one with 15,000 answers of 20 KB, and open it from disk in headless Chromium.
 
-    python benchmarks/report.py FOLDER                      # makes the tree in FOLDER, then measures
+    python benchmarks/report.py FOLDER                      # creates the tree in FOLDER, then measures
     python benchmarks/report.py FOLDER --models 60 --tasks aime24 amc23 math_500 --seeds 2 --size 0
 
-Prints seconds for making the report, its sizes, first paint of both pages, and the slowest filter and search.
-Needs what tests/requirements do: playwright and /usr/bin/chromium (or CHROMIUM).
+Prints the seconds to create the report, its sizes, the first paint of both pages, and the slowest filter and search.
+Needs playwright and /usr/bin/chromium (or another one in CHROMIUM), like the browser tests.
 """
 
 import argparse
@@ -55,11 +55,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--models", type=int, default=3)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--tasks", nargs="+", default=["math_500"])
-    parser.add_argument("--size", type=int, default=20_000, help="characters of a response; 0 leaves them empty")
+    parser.add_argument("folder", type=Path, help="where the tree is, or is to be created")
+    parser.add_argument("--models", type=int, default=3, help="number of models (default: 3)")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds per task (default: 10)")
+    parser.add_argument("--tasks", nargs="+", default=["math_500"], help="tasks (default: math_500)")
+    parser.add_argument(
+        "--size", type=int, default=20_000, help="characters per response; 0 leaves them empty (default: 20000)"
+    )
     return parser.parse_args(argv)
 
 
@@ -74,7 +76,7 @@ def make(arguments: argparse.Namespace) -> None:
 
 
 def fill(path: Path, characters: int) -> None:
-    """Give a details file prompts and responses of about so many characters, the same at every run."""
+    """Fill a details file with prompts and responses of about `characters` characters, the same in every run."""
     table = pq.read_table(path)
     doc = table.column("doc").combine_chunks()
     rng = np.random.default_rng(list(path.parent.as_posix().encode()))
@@ -106,7 +108,7 @@ def reasoning(rng: np.random.Generator, characters: int, answer: str | None) -> 
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """First paint of both pages in milliseconds, and the slowest filter and search of the answers."""
+    """Milliseconds until the first paint of both pages, and of the slowest filter and searches of the answers."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -129,7 +131,7 @@ def measure(folder: Path) -> dict[str, float]:
 
 
 def search(page) -> dict[str, float]:
-    """Milliseconds until a search of the problems is shown, and until all responses are looked through."""
+    """Milliseconds until a search shows matching problems, and until all responses are searched."""
     before = page.inner_text("#count")
     begun = time.perf_counter()
     page.fill("#search", "coordinates ratio")

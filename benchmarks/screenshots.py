@@ -1,8 +1,8 @@
-"""Make the README's two pictures from a run's report, in headless Chromium.
+"""Take the screenshots of the report for the README, in headless Chromium.
 
 python -m evalsuite.report output
 python benchmarks/screenshots.py output            # docs/images/report.png and docs/images/answers.png
-python benchmarks/screenshots.py output --all DIR  # both pages, light and dark, phone and desktop, to be looked at
+python benchmarks/screenshots.py output --all DIR  # both pages, light and dark, phone and desktop, for review
 """
 
 import argparse
@@ -40,8 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="OUTPUT_DIR")
-    parser.add_argument("--all", type=Path, metavar="DIR", help="every page, colour and size, into DIR")
+    parser.add_argument("folder", type=Path, metavar="OUTPUT_DIR", help="the folder that contains report.html")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="take every page in every theme and size, into DIR")
     return parser.parse_args(argv)
 
 
@@ -61,7 +61,7 @@ def everything(folder: Path, target: Path) -> list[tuple]:
 
 
 def take(browser, path: Path, target: Path, scheme: str, size: tuple[int, int], full: bool) -> None:
-    """One picture; on the answers' page with a response open."""
+    """Take one screenshot; on the answers page, one response is opened."""
     target.parent.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(color_scheme=scheme, viewport=dict(zip(("width", "height"), size, strict=True)))
     page = context.new_page()
@@ -70,7 +70,7 @@ def take(browser, path: Path, target: Path, scheme: str, size: tuple[int, int], 
         page.locator("button.chip").first.click()
         page.wait_for_selector(".response > .words")
     else:
-        page.evaluate(SCROLL)  # draws what is drawn only when it comes near
+        page.evaluate(SCROLL)  # charts are drawn when they come into view
     page.wait_for_timeout(400)
     page.screenshot(path=target, full_page=full)
     context.close()

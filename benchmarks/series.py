@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A real series of checkpoints: the embedded model, ever further from its weights, evaluated by one command.
+"""Evaluate a series of checkpoints with one command: the embedded model with increasing noise on its weights.
 
     python benchmarks/series.py FOLDER                          # about five minutes on two cores
     python benchmarks/series.py FOLDER --noise 0 0.1 0.2 0.3
 
-Makes FOLDER/ckpts/run7/checkpoint-100, -200, ... from the model by adding seeded noise to its weight matrices, a
-growing share of each matrix's own spread, so that the score must fall. Then runs run_interactive.sh --series on them
-and both demo tasks; FOLDER/output holds the report and the figures. One of these becomes docs/images/series.png, for
-the README.
+Creates FOLDER/ckpts/run7/checkpoint-100, -200, ... by adding seeded noise to the weight matrices of the model. The
+noise is an increasing share of each matrix's standard deviation, so the score must fall. Then it runs
+run_interactive.sh --series on them with both demo tasks. FOLDER/output contains the report and the figures, one of
+which is copied to docs/images/series.png for the README.
 """
 
 import argparse
@@ -47,15 +47,21 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--model", type=Path, default=MODEL, help="its folder (default: the embedded one)")
-    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.08, 0.14], help="shares, one a checkpoint")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to create the checkpoints and the output")
+    parser.add_argument("--model", type=Path, default=MODEL, help="folder of the model (default: the embedded one)")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        nargs="+",
+        default=[0.0, 0.08, 0.14],
+        help="noise of each checkpoint (default: 0 0.08 0.14)",
+    )
     parser.add_argument("--seeds", default="0-3", help="seeds of each task (default: 0-3)")
     return parser.parse_args(argv)
 
 
 def make_checkpoint(model: Path, folder: Path, step: int, noise: float) -> None:
-    """A copy of the model whose matrices W are W + noise * sd(W) * G; G is the same standard normal at every step."""
+    """Copy the model with each matrix W replaced by W + noise * sd(W) * G; G is the same standard normal every time."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -75,17 +81,15 @@ def make_checkpoint(model: Path, folder: Path, step: int, noise: float) -> None:
 
 
 def sentences(output: Path) -> str:
-    """What the summary says of the series."""
+    """The sentences of the summary on the series."""
     found = json.loads((output / "comparison_results.json").read_text("utf-8"))["series"]
     return "\n".join(sentence for line in found for sentence in line["sentences"])
 
 
 def publish(figure: Path) -> Path:
-    """Copy a figure to where the README shows it."""
+    """Copy a figure to the images of the README."""
     if figure.stat().st_size > LARGEST:
-        raise SystemExit(
-            f"{figure} has {figure.stat().st_size} bytes, more than the {LARGEST} that a README should load"
-        )
+        raise SystemExit(f"{figure} has {figure.stat().st_size} bytes, more than the limit of {LARGEST} for the README")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(figure, PICTURE))
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Time an array of four models on a real Slurm cluster, from --slurm to the report, and show --status on the way.
+"""Time an array of four models on a real Slurm cluster, from --slurm to the report, and show --status meanwhile.
 
     python benchmarks/slurm.py        # a minute or two; needs slurmctld, slurmd, slurm-client and munge
 
-The cluster is the tests': four nodes on this machine's loopback. The engine is the tests' small server, which answers
-after 0.1 s, so that what is timed is the suite and Slurm: 576 completions. Writes benchmarks/results/slurm.json.
+The cluster is that of the tests: four nodes on the loopback interface of this machine. The engine is the small server
+of the tests, which answers 576 requests after 0.1 s each, so that mostly the suite and Slurm are timed. Writes
+benchmarks/results/slurm.json.
 """
 
 import argparse
@@ -32,10 +33,10 @@ SWEEP = {
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--out", type=Path, default=RESULT, help="file for the results (default: %(default)s)")
     args = parser.parse_args(argv)
     if lacking := missing():
-        parser.error(f"Slurm is not installed here: {', '.join(lacking)}")
+        parser.error(f"Slurm is not installed: missing {', '.join(lacking)}")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "cluster").mkdir()
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measured(site: Site, url: str, record: Path) -> dict:
-    """Submit, look at the table whenever a state has changed, and wait for the report."""
+    """Submit, print the table whenever a state changes, and wait for the report."""
     site.env |= SWEEP | {"BASE_URL": url, "MODELS": " ".join(f"model{n}={MODEL}" for n in range(1, MODELS + 1))}
     began = time.monotonic()
     print(site.slurm(), flush=True)
@@ -59,7 +60,7 @@ def measured(site: Site, url: str, record: Path) -> dict:
             tables.append(table)
             print(f"after {time.monotonic() - began:.0f} s\n{tables[-1]}", flush=True)
     seconds = time.monotonic() - began
-    print(f"{MODELS} tasks from submit to report: {seconds:.0f} s, of them {submitted:.0f} s of submitting")
+    print(f"{MODELS} tasks from submission to report: {seconds:.0f} s, of which {submitted:.0f} s for submitting")
     return {
         "done": is_done(states) and (site.folder / "output" / "report.html").is_file(),
         "tasks": MODELS,

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How much the fused sweep saves, and what it costs against a bare server: three ways in one run.
+"""Measure what the fused sweep saves against one process per experiment, and its overhead over a bare server.
 
-python benchmarks/sweep.py [--rounds 2] [--model FOLDER]
+    python benchmarks/sweep.py [--rounds 2] [--model FOLDER]
 
-1. one main.py process per experiment; 2. one fused main.py; 3. a minimal client sending the same token ids to a bare
-vLLM server. 2 tasks x 3 seeds x 16 problems, at most 256 tokens each. Ways 2 and 3 alternate, and their generation
-phases are compared by medians. Prints a table and writes benchmarks/results/sweep.json.
+Compares (1) one main.py process per experiment, (2) one fused main.py, and (3) a minimal client that sends the same
+token ids to a bare vLLM server: 2 tasks x 3 seeds x 16 problems, at most 256 tokens each. (2) and (3) alternate, and
+the medians of their generation phases are compared. Prints a table and writes benchmarks/results/sweep.json.
 """
 
 import argparse
@@ -27,7 +27,7 @@ TASKS, SEEDS, PROBLEMS, TOKENS, LENGTH, PARALLEL = ("demo_arithmetic", "demo_wor
 
 
 def main_py(model: str, output: Path, tasks: tuple[str, ...], seeds: str) -> float:
-    """Wall seconds of one main.py call."""
+    """Run main.py once; returns the wall seconds."""
     command = [sys.executable, str(ROOT / "main.py"), "--model", model, "--task", *tasks, "--seed", seeds]
     command += ["--use_chat_template", "--max_samples", str(PROBLEMS), "--max_new_tokens", str(TOKENS)]
     command += ["--max_model_length", str(LENGTH), "--max_num_seqs", str(PARALLEL), "--output_dir", str(output)]
@@ -48,7 +48,7 @@ def completions(output: Path) -> list[dict]:
 
 
 def rate(done: list[dict]) -> dict[str, float]:
-    """Tokens a second from the first request's start to the last answer's end."""
+    """Tokens per second, from the start of the first request to the end of the last answer."""
     began = min(one["finished_at"] - one["seconds"] for one in done)
     seconds = max(one["finished_at"] for one in done) - began
     tokens = sum(one["output_tokens"] for one in done)
@@ -56,14 +56,14 @@ def rate(done: list[dict]) -> dict[str, float]:
 
 
 def phases(output: Path, wall: float, generation: float) -> dict[str, float]:
-    """What a fused run's wall time was spent on, from its engine's log: starting the engine, generating, the rest."""
+    """Split the wall time of a fused run into engine start, generation and the rest."""
     progress = [json.loads(path.read_text()) for path in (output / "logs").glob("progress-*.json")]
     start = progress[0]["engine_start_seconds"]
     return {"wall": wall, "engine_start": start, "generation": generation, "rest": wall - start - generation}
 
 
 async def bare(model: str, requests: list[dict]) -> dict[str, float]:
-    """The same token ids with the same sampling to a bare server, all at once, by a minimal client."""
+    """Send the same token ids with the same sampling to a bare server, all at the same time, by a minimal client."""
     import aiohttp
 
     from evalsuite.engine.command import EngineOptions, detect_device
@@ -96,7 +96,7 @@ async def bare(model: str, requests: list[dict]) -> dict[str, float]:
 
 
 def bare_requests(model: str) -> list[dict]:
-    """The fused sweep's requests: prompts rendered and seeds derived as it does, in its order."""
+    """The requests of the fused sweep, in its order, with its prompts and request seeds."""
     from evalsuite.experiment import request_seed
     from evalsuite.pipeline.render import RenderJob, render
     from evalsuite.plan.arguments import parse
@@ -121,7 +121,7 @@ def bare_requests(model: str) -> list[dict]:
 
 
 def measure(model: str, rounds: int) -> dict:
-    """Run all three ways; ways 2 and 3 alternate."""
+    """Run all three; (2) and (3) alternate."""
     folder = Path(tempfile.mkdtemp(prefix="sweep-"))
     try:
         separate = sum(main_py(model, folder / "one", (task,), str(seed)) for seed in range(SEEDS) for task in TASKS)
@@ -138,7 +138,7 @@ def measure(model: str, rounds: int) -> dict:
 
 
 def summary(result: dict) -> dict[str, float]:
-    """The figures that are quoted."""
+    """The figures that the documentation quotes."""
     wall = statistics.median(one["wall"] for one in result["fused"])
     fused = statistics.median(one["tokens_per_second"] for one in result["fused"])
     bare_rate = statistics.median(one["tokens_per_second"] for one in result["bare"])
@@ -155,9 +155,13 @@ def summary(result: dict) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default=str(ROOT / "models" / "SmolLM2-135M-Instruct"))
-    parser.add_argument("--rounds", type=int, default=2)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model",
+        default=str(ROOT / "models" / "SmolLM2-135M-Instruct"),
+        help="folder of the model (default: the embedded one)",
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="runs of (2) and of (3) (default: 2)")
     args = parser.parse_args(argv)
     result = measure(args.model, args.rounds)
     figures = summary(result)
@@ -172,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     out = ROOT / "benchmarks" / "results" / "sweep.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(machine | {"figures": figures} | result, indent=1))
-    print(f"written to {out.relative_to(ROOT)}")
+    print(f"wrote {out.relative_to(ROOT)}")
     return 0
 
 

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""How long the device idles at a sweep's end: our order of requests against random and task order, and the least.
+"""Measure how long the device idles at the end of a sweep, for our order of requests and for simpler orders.
 
-    python benchmarks/tail.py                       # three shapes, five orders, three draws of lengths: 4 minutes
+    python benchmarks/tail.py                       # three shapes, five orders, three draws of lengths; 4 minutes
     python benchmarks/tail.py --repeats 1 --shapes 30x10x64
 
-The suite's own client and queue ask an engine with a fixed number of slots, which takes a fixed time a token. Lengths
-are long-tailed by problem (log-normal, sigma 0.8) and vary from seed to seed (0.45), as those of reasoning models do.
-Shapes are problems x seeds x slots. `least` is the lower bound: all work on all slots, or the longest answer.
-`benchmarks/tail_vllm.py` has the same orders on vLLM.
-Orders: random; task (seed by seed, problems as they stand); seed by seed with the longest first; ours, which also
-starts in time what would outlast the rest; ours when earlier runs of the task are known. Writes results/tail.json.
+The client and the queue of the suite send requests to a simulated engine, which has a fixed number of slots and takes a
+fixed time per token. Lengths are long-tailed over problems (log-normal, sigma 0.8) and vary over seeds (sigma 0.45), as
+those of reasoning models do. A shape is problems x seeds x slots. Times are multiples of the lower bound: the time of
+all tokens on all slots, or that of the longest answer.
+
+Orders: random; by task (seed by seed, problems in file order); seed by seed, longest first; ours, which also starts
+early what would otherwise outlast the rest; and ours with the lengths of earlier runs. benchmarks/tail_vllm.py compares
+the same orders on vLLM. Writes benchmarks/results/tail.json.
 """
 
 import argparse
@@ -45,18 +47,18 @@ CONFIGURATION = Configuration("w", "1", "d", temperature=0.6, top_p=0.95, max_ne
 
 
 class Engine:
-    """Answers after tokens x TOKEN_SECONDS in one of its slots; others wait their turn, as vLLM's queue has them."""
+    """Answers after tokens x TOKEN_SECONDS in a slot; requests without a slot wait, as in the queue of vLLM."""
 
     def __init__(self, lengths: np.ndarray, slots: int) -> None:
         self.lengths, self.slots = lengths, asyncio.Semaphore(slots)
         self.count = slots
         self.running = self.waiting = self.most_waiting = 0
-        self.starved = 0.0  # slot-seconds without work while the client still had some
-        self.left = lengths.size  # requests that have not come yet
+        self.starved = 0.0  # slot-seconds without work while the client still had requests
+        self.left = lengths.size  # requests that have not arrived yet
         self.idle_since = time.monotonic()
 
     async def complete(self, request: web.Request) -> web.Response:
-        """One completion: the prompt's only token is the problem, the seed is the seed."""
+        """Answer one request; the only token of its prompt is the number of the problem."""
         body = await request.json()
         self.left -= 1
         tokens = int(self.lengths[body["seed"], body["prompt"][0]])
@@ -65,7 +67,7 @@ class Engine:
         return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
 
     async def generate(self, tokens: int, body: dict[str, Any]) -> None:
-        """Take the time of so many tokens, once a slot is free."""
+        """Wait for a free slot, then for the time that the tokens take."""
         self.waiting += 1
         self.most_waiting = max(self.most_waiting, self.waiting)
         async with self.slots:
@@ -82,7 +84,7 @@ class Engine:
 
 
 async def sweep(engine: Engine, queue: Queue, learn: bool) -> dict[str, float]:
-    """Ask for everything in a queue's order; its seconds, and those from the empty queue on."""
+    """Send all requests in the order of a queue; returns the total seconds, and those after the queue was empty."""
     app = web.Application()
     app.router.add_post("/v1/completions", engine.complete)
     app.router.add_get(
@@ -111,7 +113,7 @@ async def sweep(engine: Engine, queue: Queue, learn: bool) -> dict[str, float]:
 
 
 def items(seeds: int, problems: int) -> list[list[Item]]:
-    """Requests by seed."""
+    """The requests of each seed."""
     return [
         [Item(Experiment("m", "t", seed, CONFIGURATION), CONFIGURATION, Request(str(one), 0, seed, CAP, (one,)), 4000.0)
          for one in range(problems)] for seed in range(seeds)
@@ -121,7 +123,7 @@ def items(seeds: int, problems: int) -> list[list[Item]]:
 def orders(
     rng: np.random.Generator, earlier: np.ndarray, slots: int
 ) -> dict[str, Callable[[list], tuple[Queue, bool]]]:
-    """How to make each order's queue, and whether it learns lengths as they come; `earlier` is (runs, problems)."""
+    """Functions that create the queue of each order, and whether it learns lengths; `earlier` is (runs, problems)."""
     known = Lengths()
     for run in earlier:
         for number, tokens in enumerate(run):
@@ -142,14 +144,14 @@ def orders(
 
 
 def draw(rng: np.random.Generator, problems: int, seeds: int, median: int, cap: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens of every answer, (seeds, problems), and of two earlier runs, (2, problems)."""
+    """Draw the tokens of all answers, (seeds, problems), and of two earlier runs, (2, problems)."""
     drawn = rng.lognormal(np.log(median), SIGMA, problems) * rng.lognormal(0, WITHIN, (seeds + 2, problems))
     lengths = np.clip(drawn, 1, cap).astype(int)
     return lengths[:seeds], lengths[seeds:]
 
 
 def measure(shape: str, repeats: int) -> dict:
-    """Medians of every order's figures; times as multiples of the lower bound."""
+    """The medians of each order; times are multiples of the lower bound."""
     problems, seeds, slots = map(int, shape.split("x"))
     rows: dict[str, list[dict]] = {}
     for repeat in range(repeats):
@@ -170,8 +172,10 @@ def measure(shape: str, repeats: int) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", nargs="+", default=SHAPES)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--shapes", nargs="+", default=SHAPES, help=f"problems x seeds x slots (default: {' '.join(SHAPES)})"
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="draws of lengths (default: 3)")
     args = parser.parse_args(argv)
     result = {"cores": len(os.sched_getaffinity(0)), "system": platform.platform(), "date": time.strftime("%Y-%m-%d")}
     result |= {"repeats": args.repeats, "shapes": {}}
@@ -183,7 +187,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:<36}{row['to_least']:>7.2f}{row['tail_to_least']:>7.2f}{row['occupancy']:>8.1%}"
                   f"{row['starved']:>9.2%}{row['most_waiting']:>9.0f}", flush=True)  # fmt: skip
     print(
-        "\ntime, tail (from the empty queue on): times the lower bound; starved: slots idle while requests were unsent"
+        "\ntime and tail (after the queue is empty) are multiples of the lower bound; busy: share of slots in use; "
+        "starved: share of slots idle while requests were unsent; waiting: most requests without a slot"
     )
     write_json(RESULT, json.loads(json.dumps(result)))
     return 0

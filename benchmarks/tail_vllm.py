@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The orders of benchmarks/tail.py on real vLLM: how long each makes a sweep of answers with skewed lengths.
+"""Compare the orders of benchmarks/tail.py on real vLLM, by the time of a sweep with skewed lengths of answers.
 
-    python benchmarks/tail_vllm.py          # 30 problems x 4 seeds, 32 sequences at a time: 7 minutes on 2 cores
+    python benchmarks/tail_vllm.py          # 30 problems x 4 seeds, 32 sequences at a time; 7 minutes on 2 cores
     python benchmarks/tail_vllm.py --repeats 1 --shape 8x2x8 --median 16
 
-One server answers all of them; each answer gets exactly its drawn number of tokens. `bare` is the measure: the same
-requests without the suite's client, all at once, the longest first as if their lengths were known: no order can do
-much better. On a CPU a small batch is quicker than a large one, so a tail costs less there than on a GPU.
-Writes results/tail_vllm.json.
+All orders use the same server, and each answer has exactly the number of tokens that was drawn for it. `bare` is the
+reference: the same requests without the client of the suite, all at the same time and the longest first, as if their
+lengths were known. No order can be much faster. On a CPU, small batches are faster than large ones, so a tail costs
+less than on a GPU. Writes benchmarks/results/tail_vllm.json.
 """
 
 import argparse
@@ -37,22 +37,22 @@ BARE = "bare"
 
 
 class VLLM(Engine):
-    """Hands every request on to a real server, which is told how long its answer is."""
+    """Forwards every request to a real server, with the length of the answer."""
 
     def __init__(self, lengths: np.ndarray, slots: int, session: aiohttp.ClientSession) -> None:
         super().__init__(lengths, slots)
         self.session = session
 
     async def generate(self, tokens: int, body: dict[str, Any]) -> None:
-        """Have `tokens` tokens generated; the server itself queues what is more than its sequences."""
+        """Generate `tokens` tokens; the server itself queues requests beyond its number of sequences."""
         await ask(self.session, tokens, body["prompt"][0], body["seed"])
 
 
 async def ask(session: aiohttp.ClientSession, tokens: int, problem: int, seed: int) -> None:
-    """One answer of exactly so many tokens."""
+    """Request an answer of exactly `tokens` tokens."""
     fields = {"model": BARE, "prompt": [1000 + problem] * PROMPT_TOKENS, "seed": seed, "temperature": 0.6}
     fields |= {"max_tokens": tokens, "min_tokens": tokens, "ignore_eos": True}
-    once = {"Connection": "close"}  # a kept one may be closed by the server just when it is used again
+    once = {"Connection": "close"}  # the server may close a kept connection just as it is reused
     async with session.post("http://engine/v1/completions", json=fields, headers=once) as response:
         answer = await response.json()
     if answer["usage"]["completion_tokens"] != tokens:
@@ -60,7 +60,7 @@ async def ask(session: aiohttp.ClientSession, tokens: int, problem: int, seed: i
 
 
 async def bare(session: aiohttp.ClientSession, lengths: np.ndarray) -> float:
-    """Seconds of all requests at once, the longest first."""
+    """The seconds that all requests take, sent at the same time, the longest first."""
     began = time.monotonic()
     wanted = sorted(((int(tokens), *where) for where, tokens in np.ndenumerate(lengths)), reverse=True)
     await asyncio.gather(*(ask(session, tokens, problem, seed) for tokens, seed, problem in wanted))
@@ -68,7 +68,7 @@ async def bare(session: aiohttp.ClientSession, lengths: np.ndarray) -> float:
 
 
 async def measure(args: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
-    """Seconds of each order, one value a repeat; all orders see the same lengths."""
+    """The seconds of each order, one value per repeat; all orders use the same lengths."""
     problems, seeds, slots = map(int, args.shape.split("x"))
     options = EngineOptions(args.model, BARE, max_model_length=LENGTH, max_num_seqs=slots, device=detect_device())
     server = Server(options, folder / "engine.log")
@@ -78,7 +78,7 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, list[floa
         await server.ready()
         timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(connector=server.connector(), timeout=timeout) as session:
-            await bare(session, np.full((1, slots), 8))  # the first answers compile and allocate
+            await bare(session, np.full((1, slots), 8))  # warm-up: the first answers compile and allocate
             for repeat in range(args.repeats):
                 rng = np.random.default_rng(repeat)
                 asked, earlier = draw(rng, problems, seeds, args.median, LENGTH - PROMPT_TOKENS)
@@ -94,9 +94,9 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, list[floa
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=str(ROOT / "models" / "SmolLM2-135M-Instruct"))
-    parser.add_argument("--shape", default="30x4x32", help="problems x seeds x sequences at a time")
-    parser.add_argument("--median", type=int, default=64, help="tokens of a middling answer")
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--shape", default="30x4x32", help="problems x seeds x sequences at a time (default: 30x4x32)")
+    parser.add_argument("--median", type=int, default=64, help="median tokens per answer (default: 64)")
+    parser.add_argument("--repeats", type=int, default=2, help="draws of lengths (default: 2)")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="tail-") as folder:
         seconds = asyncio.run(measure(args, Path(folder)))

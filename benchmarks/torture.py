@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kill the run at random moments, start it again, and count what is lost: nothing should be.
+"""Kill a sweep at random moments, start it again, and count what is lost; nothing should be.
 
-python benchmarks/torture.py --kills 100             against the tests' deterministic engine; about ten minutes
-python benchmarks/torture.py --real 3 --kills 0      on real vLLM and the embedded model; minutes a kill
+    python benchmarks/torture.py --kills 100             # on the deterministic engine of the tests; about ten minutes
+    python benchmarks/torture.py --real 3 --kills 0      # on vLLM with the embedded model; minutes per kill
 
-Victims are main.py, the engine's server, its worker, its supervisor, a grading worker and the process that forks
-those. A victim is drawn at random among those that live, the moment is random, the signal is SIGKILL.
+Victims are main.py, the server of the engine, its worker, its supervisor, a grading worker and the process that forks
+grading workers. Each kill is a SIGKILL to a random living victim at a random moment.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ROWS = ("kills", "runs", "completions", "asked_again", "lost", "graded_twice", "
 
 
 def torture(folder: Path, kills: int, dice: random.Random, problems: int = PROBLEMS, seeds: str = SEEDS) -> dict:
-    """Sweeps on the fake engine until `kills` are done; totals over them all, with kills by victim."""
+    """Run sweeps on the fake engine until there were `kills` kills; returns totals, with the kills of each victim."""
     suite = Suite(folder / "suite", problems, TASKS)
     suite.fake.tell(latency=0.02)
     more = ("--seed", seeds, "--max_num_seqs", "4", "--engine_restarts", "1000")
@@ -51,7 +51,7 @@ def torture(folder: Path, kills: int, dice: random.Random, problems: int = PROBL
 
 
 def real(folder: Path, kills: int, dice: random.Random) -> dict:
-    """The same on real vLLM; scores may differ in the last bits there, so only what is kept is compared."""
+    """The same on vLLM, where scores may differ slightly between runs, so they are not compared with other sweeps."""
     suite = Suite(folder / "suite", 1)
     suite.model, suite.data = ROOT / "models" / "SmolLM2-135M-Instruct", ROOT / "data"
     more = ("--seed", "0-2", "--use_chat_template", "--max_new_tokens", "64", "--max_model_length", "1024")
@@ -62,7 +62,7 @@ def real(folder: Path, kills: int, dice: random.Random) -> dict:
 
 
 def table(result: dict) -> str:
-    """The figures, a line each."""
+    """The figures as text, one per line."""
     lines = [f"{name.replace('_', ' '):<24}{result.get(name, 0):>8}" for name in ROWS]
     lines += [f"  killed {name:<15}{count:>8}" for name, count in result["by_victim"].items()]
     return "\n".join(lines)
@@ -70,10 +70,17 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=100, help="kills on the fake engine (default: 100)")
     parser.add_argument("--real", type=int, default=0, metavar="N", help="also kill N times on real vLLM")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments and victims")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "torture.json")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="seed of the random moments and victims (default: the time)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "benchmarks" / "results" / "torture.json",
+        help="file for the results (default: %(default)s)",
+    )
     args = parser.parse_args(argv)
     folder, dice = Path(tempfile.mkdtemp(prefix="torture-")), random.Random(args.seed)
     results, began, bad = {}, time.monotonic(), 0
@@ -88,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(json.dumps(value, indent=1) + "\n")
     if bad:
-        print(f"\nlook into {folder}")
+        print(f"\nsomething was lost or repeated; the sweeps are kept in {folder}")
         return 1
     shutil.rmtree(folder)
     return 0

@@ -1,4 +1,4 @@
-"""What a command's processes take: every descendant's peak memory and processor time, read from /proc as it runs."""
+"""Measures the peak memory and CPU time of a command and all its descendants, from /proc while it runs."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ PAUSE = 0.2
 
 @dataclass
 class Process:
-    """One process: its peak resident set in MB, its processor seconds, and those of main.py by time."""
+    """The peak resident memory and the CPU seconds of one process."""
 
     role: str
     peak_mb: float = 0.0
@@ -24,13 +24,13 @@ class Process:
 
 @dataclass
 class Watch:
-    """A command and all it starts, from its start to its end."""
+    """The measurements of a command and its descendants; `main_cpu` are (time, CPU seconds) of the command itself."""
 
     pid: int
     seen: dict[tuple[int, str], Process] = field(default_factory=dict)
-    main_cpu: list[tuple[float, float]] = field(default_factory=list)  # (time, the command's own processor seconds)
+    main_cpu: list[tuple[float, float]] = field(default_factory=list)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Read every living process of the tree once."""
         parents = dict(_parents())
         for pid, (parent, started, cpu) in parents.items():
@@ -42,13 +42,13 @@ class Watch:
                 self.main_cpu.append((time.time(), cpu))
 
     def cpu_between(self, first: float, last: float) -> float:
-        """Processor seconds of the command's own process between two times, to the looks around them."""
+        """CPU seconds of the command itself between two times, from the samples around them."""
         before = max((cpu for at, cpu in self.main_cpu if at <= first), default=0.0)
         after = min((cpu for at, cpu in self.main_cpu if at >= last), default=self.main_cpu[-1][1])
         return after - before
 
     def by_role(self) -> dict[str, dict[str, float]]:
-        """How many processes of a role there were, the largest one's peak, and what all took of the processors."""
+        """For each role, the number of processes, the largest peak memory, and the total CPU time."""
         found: dict[str, dict[str, float]] = {}
         for one in self.seen.values():
             row = found.setdefault(one.role, {"processes": 0, "peak_mb": 0.0, "cpu_s": 0.0})
@@ -60,13 +60,13 @@ class Watch:
 
 @contextlib.contextmanager
 def watched(command: list[str], **options: object) -> Iterator[tuple[subprocess.Popen, Watch]]:
-    """Start a command and watch it until the block ends, which should wait for it."""
+    """Start a command and measure it until the block ends; the block should wait for the command."""
     process = subprocess.Popen(command, **options)
     watch, ended = Watch(process.pid), threading.Event()
 
     def run() -> None:
         while not ended.wait(PAUSE):
-            watch.look()
+            watch.sample()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -78,7 +78,7 @@ def watched(command: list[str], **options: object) -> Iterator[tuple[subprocess.
 
 
 def _parents() -> Iterator[tuple[int, tuple[int, str, float]]]:
-    """Of every process: its parent, when it started (with the number that names it for good), processor seconds."""
+    """The parent, the start time and the CPU seconds of every process; pid and start time together are unique."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
@@ -95,7 +95,7 @@ def _below(pid: int, top: int, parents: dict[int, tuple[int, str, float]]) -> bo
 
 
 def _role(pid: int, parent: int, top: int) -> str:
-    """What a process of main.py's does: told by its place in the tree."""
+    """The role of a process of main.py, recognised by its position in the process tree."""
     if pid == top:
         return "main.py"
     with contextlib.suppress(OSError):

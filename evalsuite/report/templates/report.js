@@ -2,14 +2,14 @@
 const KEYS = {
   dots: [
     ["dot", "accent", "mean"],
-    ["point", "fg", "a seed"],
-    ["bar", "accent", "± one standard deviation of re-running"],
+    ["point", "fg", "one seed"],
+    ["bar", "accent", "± one standard deviation over seeds"],
     ["line", "accent", "95% interval for problems like these"],
   ],
   series: [
     ["dot", "accent", "mean of a checkpoint; ringed: the best"],
-    ["point", "fg", "a seed"],
-    ["bar", "accent", "± one standard deviation of re-running"],
+    ["point", "fg", "one seed"],
+    ["bar", "accent", "± one standard deviation over seeds"],
     ["line", "accent", "95% interval for problems like these"],
   ],
   pairs: [
