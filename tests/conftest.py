@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tests.support.slurm_site import Site
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs so, and programs that tests start and interrupt would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LONGEST = ("sweep", "launch", "pipeline", "progress", "plan")  # folders whose tests start main.py again and again
 
 
