@@ -77,6 +77,7 @@ def test_each_series_has_a_section_that_follows_the_filters(folder, browser):
             "Checkpoints of run7",
         ]
         charts = page.locator("section[id^=series] .plot[role=img] svg")
+        charts.nth(2).wait_for()
         assert charts.count() == 3 and page.locator("figure .plot[role=img]").count() == page.locator("figure").count()
         section = page.locator("#series-2")
         said = section.locator("p.said").all_inner_texts()

@@ -11,8 +11,9 @@ import pytest
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-SCROLL = """async () => { for (let y = 0; y < document.body.scrollHeight; y += 400) { scrollTo(0, y);
- await new Promise((done) => setTimeout(done, 40)); } scrollTo(0, 0); }"""
+# Every part of the page is shown for two frames, after which the browser has noticed which figures are near.
+SCROLL = """async () => { for (let y = 0; y < document.body.scrollHeight; y += innerHeight) { scrollTo(0, y);
+ await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); } scrollTo(0, 0); }"""
 
 
 def chromium() -> Iterator[Any]:
@@ -36,7 +37,7 @@ def quiet(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(600_000)
         page.on("console", lambda message: noise.append(message.text))
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("dialog", lambda dialog: noise.append(dialog.message))
