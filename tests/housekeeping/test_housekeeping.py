@@ -210,7 +210,7 @@ def test_the_tables_list_states_and_kinds_within_80_columns(tmp_path, capsys):
 def test_the_tables_are_printed_by_the_module_as_a_command(tmp_path):
     moved_aside(finished(tmp_path, "tiny", 0))
     command = [sys.executable, "-m", "evalsuite.housekeeping", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "moved aside by --overwrite" in done.stdout and "Nothing was changed" in done.stdout
 

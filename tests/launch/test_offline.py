@@ -41,7 +41,7 @@ class Node:
         words = [*before, "bash", str(ROOT / "run_interactive.sh"), *args]
         return subprocess.run(
             words, env=self.env | env, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=300,
+            timeout=900,
         )  # fmt: skip
 
 

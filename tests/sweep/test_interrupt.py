@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a run whatever it waits for, and say how to continue; a second one ends it immediately."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -44,12 +45,20 @@ def said(output: Path) -> str:
     return output.with_name(output.name + ".log").read_text()
 
 
-def stop(temporary: Path, what: str) -> list[int]:
+def stop(temporary: Path, what: str) -> None:
     """Once there are processes of the run with `what` in their command line, stop them, so that they never finish."""
-    found = list(until(lambda: [pid for pid, words in marked(str(temporary)).items() if what in words]))
-    for pid in found:
+    for pid in until(lambda: [one for one, words in marked(str(temporary)).items() if what in words]):
         kill(pid, signal.SIGSTOP)
-    return found
+
+
+@contextlib.contextmanager
+def going_on(temporary: Path) -> Iterator[None]:
+    """Processes of the run that were stopped go on after the block."""
+    try:
+        yield
+    finally:
+        for pid in marked(str(temporary)):
+            kill(pid, signal.SIGCONT)
 
 
 def see_nothing_left(output: Path, temporary: Path) -> None:
@@ -82,10 +91,10 @@ def test_two_interrupts_end_immediately(suite: Calls, tmp_path: Path, temporary:
     command = [sys.executable, "-c", PATIENT, *suite.arguments(output)]
     with terminal() as screen:
         process = screen.start(*command, cwd=ROOT, TMPDIR=str(temporary), **suite.fake.environment())
-        with ending(process):
+        with going_on(temporary), ending(process):
             stop(temporary, "multiprocessing.forkserver")
             until(lambda: len(suite.fake.events("start")) > starts)
-            stopped = stop(temporary, "supervisor.py")
+            stop(temporary, "supervisor.py")
             screen.type(b"\x03")  # Ctrl-C
             screen.frames(process, lambda seen: "main.py: stopping; press Ctrl-C again to stop immediately" in seen)
             assert process.poll() is None
@@ -93,8 +102,6 @@ def test_two_interrupts_end_immediately(suite: Calls, tmp_path: Path, temporary:
             assert process.wait(600) == 130
         screen.read()
         assert "completions kept" not in "".join(screen.seen()) and screen.as_before()
-    for pid in stopped:
-        kill(pid, signal.SIGCONT)
     see_nothing_left(output, temporary)
 
 
@@ -104,7 +111,7 @@ def test_a_signal_while_everything_is_loading_leaves_nothing_behind(
 ) -> None:
     output = tmp_path / "out"
     process = suite.start(output, TMPDIR=str(temporary))
-    with ending(process):
+    with going_on(temporary), ending(process):
         stop(temporary, "multiprocessing.forkserver")  # it never finishes loading
         os.kill(process.pid, number)
         assert process.wait(600) == 130
