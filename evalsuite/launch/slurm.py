@@ -30,7 +30,6 @@ class Queued:
     state: str
     reason: str
     node: str
-    elapsed: str
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,9 @@ def queue(folders: list[Path]) -> dict[str, Queued]:
     if not folders:
         return {}
     names = ",".join(map(job_name, folders))
-    text = run_command("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%T|%r|%N|%M")
+    text = run_command("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%T|%r|%N")
     rows = [line.split("|") for line in text.splitlines()]
-    return {row[0]: Queued(*row[1:5]) for row in rows if len(row) == 5}
+    return {row[0]: Queued(*row[1:]) for row in rows if len(row) == 4}
 
 
 def final_state(job: str) -> str:
