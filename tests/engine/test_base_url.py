@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from evalsuite.store.journal import Completion, Journal
-from tests.support.calls import Calls, Outcome, by_problem
+from tests.support.calls import KEYS, Calls, Outcome, by_problem
 from tests.support.fake_server import END
 from tests.support.sweeps import experiments
 
-KEY = "sk-abcdefgh12345678"
+KEY = KEYS["MY_KEY"]
 OPENAI = {"model", "max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "stream"}
 
 
@@ -189,22 +189,21 @@ def everything(folder: Path) -> bytes:
 
 
 def test_keys_are_sent_only_to_their_own_servers_and_never_written(fake_server: Calls) -> None:
-    folder, judge_key = fake_server.folder / "secret", "sk-ofthejudge5678"
+    folder = fake_server.folder / "secret"
     fake_server.fake.tell()
     before = len(fake_server.fake.events("request"))
     more = ("--base_url", fake_server.base_url, "--api_key_env", "MY_KEY", "--log_dir", str(folder / "logs"))
     more += ("--judge_base_url", fake_server.base_url, "--judge_model", "wise", "--judge_api_key_env", "WISE_KEY")
-    # In a separate process, because workers of this one have the environment of its first call.
-    code, shown = fake_server.run(folder / "out", *more, MY_KEY=KEY, WISE_KEY=judge_key, OPENAI_API_KEY="sk-another999")
-    assert code == 0, shown
+    outcome = fake_server.call(folder / "out", *more, **KEYS)
+    assert outcome.code == 0, outcome
     requests = fake_server.fake.events("request")[before:]
     sent = {(one["body"]["model"], one["authorization"]) for one in requests}
-    assert sent == {("fake", f"Bearer {KEY}"), ("wise", f"Bearer {judge_key}")}
+    assert sent == {("fake", f"Bearer {KEY}"), ("wise", f"Bearer {KEYS['WISE_KEY']}")}
     metrics = [one["metrics"] for one in experiments(folder / "out").values()]
     assert metrics == [["verified_match", "extractive_match", "judge_match"]]
-    written = everything(folder).decode("utf-8", "replace") + shown
+    written = everything(folder).decode("utf-8", "replace") + repr(outcome)
     assert "completions.jsonl.zst" in written and "judge_decision" in written
-    assert not [secret for secret in (KEY, judge_key, "sk-another999") if secret in written]
+    assert not [secret for secret in KEYS.values() if secret in written]
 
 
 def test_the_key_is_read_from_openai_api_key_by_default(fake_server: Calls) -> None:

@@ -2,13 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.calls import Calls, Outcome, another_forkserver
-from tests.support.fake_hub import FakeHub, fake_hub
+from tests.support.calls import Calls, Outcome, service_environment
+from tests.support.fake_hub import FakeHub, running_hub
 from tests.support.sweeps import experiments
 from tests.support.trackers import tensorboard_scalars, wandb_log
 
@@ -17,23 +16,15 @@ REPOSITORY = "us/details_bytes_private"
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[FakeHub]:
-    with fake_hub() as running:
-        yield running
+def hub() -> FakeHub:
+    return running_hub()
 
 
 @pytest.fixture(scope="module")
-def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of all calls and their workers."""
-    home = str(tmp_path_factory.mktemp("home"))
-    with another_forkserver():
-        yield {"WANDB_MODE": "offline", "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_x", "HF_HOME": home}
-
-
-@pytest.fixture(scope="module")
-def pushed(fake_server: Calls, environment: dict[str, str]) -> tuple[Outcome, Path]:
+def pushed(fake_server: Calls) -> tuple[Outcome, Path]:
     """Two seeds, uploaded to all three services."""
-    outcome = fake_server.call("out", "--base_url", fake_server.base_url, "--seed", "0-1", *FLAGS, **environment)
+    flags = ("--base_url", fake_server.base_url, "--seed", "0-1", *FLAGS)
+    outcome = fake_server.call("out", *flags, **service_environment())
     return outcome, fake_server.folder / "out"
 
 
@@ -80,11 +71,11 @@ def test_the_hub_has_a_private_data_set_with_results_and_details(pushed: tuple[O
 
 
 def test_an_upload_that_the_hub_refuses_is_reported_and_the_experiments_stay_finished(
-    pushed: tuple[Outcome, Path], hub: FakeHub, fake_server: Calls, environment: dict[str, str]
+    pushed: tuple[Outcome, Path], hub: FakeHub, fake_server: Calls
 ) -> None:
     hub.refused = True
     more = ("--seed", "0-1", "--regrade", "--push_to_hub", "us", "--base_url", fake_server.base_url)
-    outcome = fake_server.call("out", *more, **environment)
+    outcome = fake_server.call("out", *more, **service_environment())
     hub.refused = False
     warnings = [line for line in outcome.out.splitlines() if "not uploaded to the hub: " in line]
     assert outcome.code == 1 and len(warnings) == 2 and "403" in warnings[0] and "--regrade" in warnings[0]

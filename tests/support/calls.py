@@ -1,10 +1,12 @@
 """Calls of main.py within the tests' own process, so that all of them share one forkserver with lighteval loaded."""
 
+import atexit
 import contextlib
+import functools
 import io
 import os
-import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -12,10 +14,32 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.support.fake_hub import running_hub
 from tests.support.sweeps import Suite, running_server
 
+KEYS = {"MY_KEY": "sk-abcdefgh12345678", "WISE_KEY": "sk-ofthejudge5678", "OPENAI_API_KEY": "sk-another999"}
 PARTS = ("ensure_running", "connect_to_new_process", "get_inherited_fds", "set_forkserver_preload")
-_shared = forkserver.ForkServer()
+
+
+@functools.cache
+def service_environment() -> dict[str, str]:
+    """The variables by which workers find services. They get them from the forkserver, so they are the same for all
+    tests: the tests' own hub, Weights & Biases without a network, and keys that must not be written anywhere."""
+    home = tempfile.TemporaryDirectory(prefix="evalsuite-home-")
+    atexit.register(home.cleanup)
+    hub = {"HF_ENDPOINT": running_hub().url, "HF_TOKEN": "hf_x", "HF_HOME": home.name}
+    return hub | {"WANDB_MODE": "offline"} | KEYS
+
+
+class SharedForkserver(forkserver.ForkServer):
+    """A forkserver with that environment."""
+
+    def ensure_running(self) -> None:
+        with patch.dict(os.environ, service_environment()):
+            super().ensure_running()
+
+
+_shared = SharedForkserver()
 
 
 @dataclass(frozen=True)
@@ -46,20 +70,6 @@ def start_forkserver() -> None:
         workers = Workers(1)
         workers.warm_up()
         workers.kill()
-
-
-@contextlib.contextmanager
-def another_forkserver() -> Iterator[None]:
-    """In the block, use another forkserver: workers have the environment with which their forkserver was started."""
-    global _shared
-    before, _shared = _shared, forkserver.ForkServer()
-    try:
-        yield
-    finally:
-        if _shared._forkserver_pid is not None:
-            os.kill(_shared._forkserver_pid, signal.SIGKILL)  # _stop alone would wait for remaining workers
-        _shared._stop()
-        _shared = before
 
 
 def call(*arguments: str, **environment: str) -> Outcome:

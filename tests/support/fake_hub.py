@@ -1,10 +1,9 @@
 """A fake hub on loopback with what lighteval's push needs: data sets can be created, committed to, listed and read."""
 
 import base64
+import functools
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlsplit
@@ -106,13 +105,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(data, ETag=f'"{abs(hash(data))}"', X_Repo_Commit=COMMIT)
 
 
-@contextmanager
-def fake_hub() -> Iterator[FakeHub]:
-    """A running fake hub."""
+@functools.cache
+def running_hub() -> FakeHub:
+    """The only one of this process, which runs until the process ends."""
     hub = FakeHub()
     Thread(target=hub.serve_forever, daemon=True).start()
-    try:
-        yield hub
-    finally:
-        hub.shutdown()
-        hub.server_close()
+    return hub
