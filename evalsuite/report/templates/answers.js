@@ -55,7 +55,11 @@ function show() {
   more();
   if (!found.length)
     $("#list").append(
-      el("p", { className: "muted" }, state.groups.length ? "No response matches the filters." : "No model is selected."),
+      el(
+        "p",
+        { className: "muted" },
+        state.groups.length ? "No response matches the filters." : "No model is selected.",
+      ),
     );
 }
 
@@ -103,7 +107,8 @@ async function start() {
   );
   state.catalog = await load("catalog");
   $("#task").append(...state.catalog.tasks.map((task) => el("option", { value: task.name }, task.name)));
-  if (state.catalog.remarks.length) $("#remarks").append("· not shown: ", state.catalog.remarks.slice(0, 5).join("; "));
+  const { remarks } = state.catalog;
+  if (remarks.length) $("#remarks").append("· not shown: ", remarks.slice(0, 5).join("; "));
   let typing = 0;
   $("#search").addEventListener("input", () => {
     clearTimeout(typing);

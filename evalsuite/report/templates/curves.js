@@ -69,6 +69,8 @@ DIALECT.curves = (entries, width, task) => {
     option,
     height: (width < 420 ? 240 : 280) + legend,
     caption: many ? "in colour: not significantly different from the best" : "",
-    label: `pass@k and maj@k of ${plural(known.length, "model")} on ${D.tasks[task].name} for k from 1 to ${ks.at(-1)}.`,
+    label:
+      `pass@k and maj@k of ${plural(known.length, "model")} on ${D.tasks[task].name} ` +
+      `for k from 1 to ${ks.at(-1)}.`,
   };
 };

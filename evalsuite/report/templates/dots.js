@@ -26,13 +26,15 @@ DIALECT.dots = (entries, width, task) => {
     ],
   };
   const best = known.reduce((a, b) => (b.mean > a.mean ? b : a));
-  const label = `Accuracy of ${plural(known.length, "model")} on ${D.tasks[task].name} with intervals; highest: ${D.labels[best.m]}, ${percent(best.mean)}.`;
+  const label =
+    `Accuracy of ${plural(known.length, "model")} on ${D.tasks[task].name} with intervals; ` +
+    `highest: ${D.labels[best.m]}, ${percent(best.mean)}.`;
   const spread = [...new Set(known.map((one) => one.k))].sort((a, b) => a - b);
   return {
     option,
     label,
     height: known.length * row + 34,
-    caption: `${best.n} problems, ${spread.length > 1 ? `${spread[0]} to ${spread.at(-1)}` : spread[0]} seed${spread.at(-1) === 1 ? "" : "s"}`,
+    caption: `${best.n} problems, ${spread.length > 1 ? `${spread[0]} to ` : ""}${plural(spread.at(-1), "seed")}`,
   };
 };
 

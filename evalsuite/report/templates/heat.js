@@ -75,6 +75,8 @@ DIALECT.heat = (entries, width, task) => {
     canvas: cells.length > 1500,
     click: answers ? open : null,
     caption: `${all} solved by all models with every seed, ${none} by none`,
-    label: `Solve rates of ${plural(problems.length, "problem")} of ${name} by ${plural(known.length, "model")}: ${all} are always solved, ${none} never.`,
+    label:
+      `Solve rates of ${plural(problems.length, "problem")} of ${name} by ${plural(known.length, "model")}: ` +
+      `${all} are always solved, ${none} never.`,
   };
 };

@@ -34,7 +34,9 @@ DIALECT.lengths = (entries, width, task) => {
     option,
     height: known.length * row + 34,
     caption: wide ? "tokens, each step doubles" : "tokens",
-    label: `Lengths of right and wrong answers of ${plural(known.length, "model")} on ${D.tasks[task].name}, with the limit.`,
+    label:
+      `Lengths of right and wrong answers of ${plural(known.length, "model")} on ${D.tasks[task].name}, ` +
+      "with the limit.",
   };
 };
 

@@ -19,7 +19,8 @@ DIALECT.pairs = (entries, width, task) => {
   const cells = shown.flatMap((pair) => {
     const [x, y] = [place.get(pair[A]), place.get(pair[B])];
     const turn = x < y ? 1 : -1;
-    const mirror = { x: Math.min(x, y), y: Math.max(x, y), pair, below: size >= 36, turn: -turn }; // cells too small for numbers are coloured on both sides
+    // Cells too small for numbers are coloured on both sides of the diagonal.
+    const mirror = { x: Math.min(x, y), y: Math.max(x, y), pair, below: size >= 36, turn: -turn };
     return [{ x: Math.max(x, y), y: Math.min(x, y), pair, turn }, mirror];
   });
   const option = {
@@ -65,7 +66,9 @@ DIALECT.pairs = (entries, width, task) => {
     height: high * count + (count > 14 ? 16 : 36),
     canvas: count > 20,
     caption: `${clear} of ${shown.length} pairs distinguishable`,
-    label: `Comparisons of ${plural(count, "model")} on ${D.tasks[task].name}: ${clear} of ${shown.length} pairs are distinguishable.`,
+    label:
+      `Comparisons of ${plural(count, "model")} on ${D.tasks[task].name}: ` +
+      `${clear} of ${shown.length} pairs are distinguishable.`,
   };
 };
 
@@ -106,10 +109,11 @@ function square(cell, api, size, high, most) {
 }
 
 function compared(pair) {
-  const verdict = (words, p) =>
-    words === ""
-      ? "unknown"
-      : `${words === "a better" ? `${D.labels[pair[A]]} better` : words === "b better" ? `${D.labels[pair[B]]} better` : "not distinguishable"}, p ${chance(p)}`;
+  const better = { "a better": pair[A], "b better": pair[B] };
+  const verdict = (words, p) => {
+    if (words === "") return "unknown";
+    return `${words in better ? `${D.labels[better[words]]} better` : "not distinguishable"}, p ${chance(p)}`;
+  };
   return [
     `${D.labels[pair[A]]} − ${D.labels[pair[B]]}: ${points(pair[GAP])} points`,
     `95% interval ${points(pair[LOW])} to ${points(pair[HIGH])}, ${pair[SHARED]} shared problems`,

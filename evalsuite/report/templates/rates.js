@@ -61,6 +61,8 @@ DIALECT.rates = (entries, width, task) => {
   return {
     option,
     height: entries.length * row + 34,
-    label: `Rates of truncated responses, no answer and disagreeing graders of ${plural(entries.length, "model")} on ${D.tasks[task].name}; the highest is ${percent(most)}.`,
+    label:
+      `Shares of responses of ${plural(entries.length, "model")} on ${D.tasks[task].name} that were truncated, ` +
+      `contain no answer, or on which the graders disagree; the highest is ${percent(most)}.`,
   };
 };

@@ -43,7 +43,9 @@ DIALECT.series = (entries, width, task, place) => {
     option,
     height: 458,
     caption: `${count}, best at step ${stepName(best.step)}`,
-    label: `Accuracy of ${count} of ${line.name} on ${D.tasks[task].name} by step, with intervals, lengths and truncation; best: step ${best.step}, ${percent(best.mean)}.`,
+    label:
+      `Accuracy of ${count} of ${line.name} on ${D.tasks[task].name} by step, with intervals, lengths and ` +
+      `truncation; best: step ${best.step}, ${percent(best.mean)}.`,
   };
 };
 
