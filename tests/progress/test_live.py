@@ -11,6 +11,8 @@ import pytest
 from tests.support.sweeps import ROOT, Suite, ending, running_server
 from tests.support.terminals import terminal
 
+pytestmark = pytest.mark.slow
+
 TASKS = ("demo_arithmetic", "demo_words")
 TITLE = re.compile(r"bytes  (planning|loading tasks and model|generating|grading), \d+ s ─+")
 FACT = re.compile(
@@ -19,7 +21,6 @@ FACT = re.compile(
 HEAD = re.compile(r"experiment +completions  \w+ %")
 ROW = re.compile(r"demo_\w+ seed [0-2] +━+[╸╺]?━*( +\d+/6)?( +(waiting|grading|\d+\.\d))?")
 SCORE = re.compile(r" \d+\.\d$")
-DRAWN = b"\x1b[J"  # every panel ends with this
 ENOUGH = {4: 21, 2: 11}  # after so many answers of 4 or 2 experiments of six problems, at least one is complete
 
 
@@ -66,9 +67,9 @@ def watched(suite: Suite, base_url: str, tmp_path_factory: pytest.TempPathFactor
     with terminal() as screen:
         process = screen.start(*command, "--base_url", base_url, "--max_num_seqs", "1")
         with ending(process):
-            frames = screen.frames(process, scores, DRAWN)
+            frames = screen.frames(process, scores)
             suite.fake.tell()
-            frames += screen.frames(process, lambda seen: False, DRAWN)
+            frames += screen.frames(process, lambda seen: False)
             assert process.wait(600) == 0 and screen.as_before()
     return frames, output
 
@@ -99,7 +100,7 @@ def test_run_interactive_shows_the_panel_with_earlier_scores_and_its_log_has_pla
     with terminal() as screen:
         process = screen.start("bash", str(ROOT / "run_interactive.sh"), **variables)
         with ending(process):
-            panel = panel_of(screen.frames(process, lambda seen: scores(seen) == 5, DRAWN)[-1])
+            panel = panel_of(screen.frames(process, lambda seen: scores(seen) == 5)[-1])
             screen.type(b"\x03")  # Ctrl-C
             last = screen.frames(process, lambda seen: False)[-1]
             assert process.wait(600) == 130 and screen.as_before()

@@ -23,7 +23,8 @@ class Terminal:
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
         self.stream = pyte.ByteStream(self.screen)
         self.modes = termios.tcgetattr(self.slave)
-        self.written = b""
+        self.marker = os.open(self.name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        self.marks, self.unread, self.written = 0, b"", b""
 
     @property
     def name(self) -> str:
@@ -41,12 +42,22 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         os.write(self.master, keys)
 
-    def read(self, quiet: float = 0.05) -> None:
-        """Read what is written, until nothing comes for `quiet` seconds."""
-        while select.select([self.master], [], [], quiet)[0]:
-            data = os.read(self.master, 65536)
-            self.written += data
-            self.stream.feed(data)
+    def read(self) -> None:
+        """Read everything that was written so far.
+
+        A mark is written to the terminal, and everything before it is read. The kernel does not let a mark into the
+        middle of another program's write, so no panel is seen half drawn, even if that program gets no CPU time.
+        """
+        self.marks += 1
+        mark = left = b"\x1b]99;%d\x07" % self.marks  # a command that terminals ignore
+        while mark not in self.unread:
+            with contextlib.suppress(BlockingIOError):  # nothing was read for long, and the kernel's buffer is full
+                left = left[os.write(self.marker, left) :]
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.unread += os.read(self.master, 65536)
+        data, _, self.unread = self.unread.partition(mark)
+        self.written += data
+        self.stream.feed(data)
 
     def seen(self) -> list[str]:
         """The lines on the screen, without empty ones at the end."""
@@ -56,23 +67,20 @@ class Terminal:
         """The lines that have scrolled off the screen, oldest first."""
         return ["".join(row[at].data for at in range(self.screen.columns)).rstrip() for row in self.screen.history.top]
 
-    def frames(
-        self, process: subprocess.Popen, enough: Callable[[list[str]], bool], ends: bytes = b""
-    ) -> list[list[str]]:
-        """The screen whenever output paused, until it is `enough` or the process has ended.
-
-        With `ends`, only pauses after these bytes count, because a process without CPU time may pause anywhere.
-        """
+    def frames(self, process: subprocess.Popen, enough: Callable[[list[str]], bool]) -> list[list[str]]:
+        """The screen whenever it looked different, twenty times a second, until it is `enough` or the process has
+        ended."""
         frames: list[list[str]] = []
         deadline = time.monotonic() + 600  # only prevents a failing test from hanging
         while not (frames and enough(frames[-1])):
             ended = process.poll() is not None
             self.read()
-            if (self.written.endswith(ends) or ended) and (not frames or self.seen() != frames[-1]):
+            if not frames or self.seen() != frames[-1]:
                 frames.append(self.seen())
             if ended:
                 break
             assert time.monotonic() < deadline, frames[-1]
+            time.sleep(0.05)
         return frames
 
     def as_before(self) -> bool:
@@ -80,7 +88,7 @@ class Terminal:
         return termios.tcgetattr(self.slave) == self.modes and not self.screen.cursor.hidden
 
     def close(self) -> None:
-        for handle in (self.master, self.slave):
+        for handle in (self.master, self.slave, self.marker):
             os.close(handle)
 
 
