@@ -15,6 +15,8 @@ from evalsuite.convert import reading
 from evalsuite.convert.reading import Reader
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 NO_LIMIT = 1 << 40
 
 

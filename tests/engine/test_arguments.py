@@ -13,6 +13,8 @@ from evalsuite.summary.labels import differs_in
 from tests.support.adapters import make_adapter
 from tests.support.calls import Calls
 
+pytestmark = pytest.mark.slow
+
 SHOWN = [
     (["--quantization", "fp8"], "quantization=fp8"),
     (["--kv_cache_dtype", "fp8_e5m2"], "kv_cache_dtype=fp8_e5m2"),

@@ -11,6 +11,8 @@ from tests.support.calls import KEYS, Calls, Outcome, by_problem
 from tests.support.fake_server import END
 from tests.support.sweeps import experiments
 
+pytestmark = pytest.mark.slow
+
 KEY = KEYS["MY_KEY"]
 OPENAI = {"model", "max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "stream"}
 

@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 from tests.support import tree_maker
 from tests.support.calls import Calls
 
+pytestmark = pytest.mark.slow
+
 DEAD = json.dumps({"host": "gone", "machine": "another", "pid": 1, "start": "1", "id": "x"})
 OLD = time.time() - 100_000
 

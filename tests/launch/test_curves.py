@@ -14,6 +14,8 @@ import pytest
 from evalsuite.launch import curves
 from tests.support.trackers import tensorboard_scalars, wandb_log
 
+pytestmark = pytest.mark.slow
+
 BLANK = dict.fromkeys(("setting", "wilson_low", "wilson_high", "seed_ci_low", "seed_ci_high", "no_answer_rate"), "")
 ROW = BLANK | {"series": "run7", "task": "aime24", "n_seeds": "4", "ci_low": "0.1", "ci_high": "0.9",
                "mean_output_tokens": "812.5", "truncated_rate": "0.25", "provisional": "false"}  # fmt: skip

@@ -12,6 +12,8 @@ from evalsuite.errors import UserError
 from evalsuite.launch import embedded
 from tests.support.sweeps import ROOT, until
 
+pytestmark = pytest.mark.slow
+
 MODEL = ROOT / "models" / "SmolLM2-135M-Instruct"
 ENDLESS = """
 import signal, sys

@@ -9,6 +9,8 @@ from evalsuite.launch import gpus
 from tests.support.stub_suite import Suite
 from tests.support.sweeps import until
 
+pytestmark = pytest.mark.slow
+
 RECORDER = """#!/bin/sh
 if [ "${1##*/}" = main.py ] && [ -n "$CUDA_VISIBLE_DEVICES" ]; then
     echo "$CUDA_VISIBLE_DEVICES $3" >>"$STUB_DIR/used"

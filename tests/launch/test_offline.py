@@ -12,6 +12,8 @@ import pytest
 from tests.support.hub_downloads import serving
 from tests.support.sweeps import ROOT, Fake, experiments, make_model, sum_problem
 
+pytestmark = pytest.mark.slow
+
 NO_NETWORK = ["unshare", "--net", "--map-root-user"]  # its own network namespace, without even loopback
 
 

@@ -13,6 +13,8 @@ from evalsuite.launch.watch import Scan, find_defect, scan
 from tests.support.stub_suite import SCRIPT, Suite, values
 from tests.support.sweeps import make_model, until
 
+pytestmark = pytest.mark.slow
+
 
 def scanned(state: dict, run: Path, now: float, **more) -> Scan:
     """Scan all folders of a run, by step, as if none had a defect."""

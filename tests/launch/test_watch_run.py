@@ -19,6 +19,8 @@ from tests.support.calls import call
 from tests.support.sweeps import Fake, experiments, make_data, make_model, running_server, until
 from tests.support.trackers import tensorboard_scalars, wandb_log
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS, KEPT = 30, 3
 
 

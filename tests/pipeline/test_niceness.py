@@ -7,6 +7,8 @@ import pytest
 from evalsuite.pipeline.pool import Workers
 from tests.support.calls import Calls
 
+pytestmark = pytest.mark.slow
+
 LOWEST = 19  # the kernel's limit
 
 

@@ -12,6 +12,8 @@ from evalsuite.store.journal import Journal
 from tests.support.calls import Calls, Outcome
 from tests.support.sweeps import TEMPLATE, experiments
 
+pytestmark = pytest.mark.slow
+
 CUT = ("--max_new_tokens", "60", "--allow_broken")
 
 

@@ -11,6 +11,8 @@ from tests.support.fake_hub import FakeHub, running_hub
 from tests.support.sweeps import experiments
 from tests.support.trackers import tensorboard_scalars, wandb_log
 
+pytestmark = pytest.mark.slow
+
 FLAGS = ("--wandb", "proj", "--tensorboard", "--push_to_hub", "us")
 REPOSITORY = "us/details_bytes_private"
 

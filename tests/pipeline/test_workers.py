@@ -12,6 +12,8 @@ from evalsuite.pipeline.pool import Workers
 from tests.support.calls import shared_forkserver
 from tests.support.sweeps import kill, until
 
+pytestmark = pytest.mark.slow
+
 EVAL, PID = "builtins:eval", "__import__('os').getpid()"
 
 

@@ -10,6 +10,8 @@ from evalsuite.tasks.prompts import Prompts
 from tests.support.calls import Calls, text_of
 from tests.support.sweeps import experiments, make_model
 
+pytestmark = pytest.mark.slow
+
 SHORT_STOP = ["\nPut your final answer inside \\boxed{}.", "\n\nQuestion:", "\n\nProblem:"]
 
 

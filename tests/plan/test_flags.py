@@ -20,6 +20,8 @@ from evalsuite.tasks.problems import problem_hash
 from tests.support.calls import Calls, Outcome, by_problem, text_of
 from tests.support.sweeps import ROOT, TEMPLATE, experiments, make_data, sum_problem, until
 
+pytestmark = pytest.mark.slow
+
 SAMPLING = {
     "--top_k": "5", "--min_p": "0.1", "--repetition_penalty": "1.2", "--presence_penalty": "0.3",
 }  # fmt: skip

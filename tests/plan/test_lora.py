@@ -16,6 +16,8 @@ from tests.support.adapters import MODULE, make_adapter
 from tests.support.calls import Calls
 from tests.support.sweeps import experiments
 
+pytestmark = pytest.mark.slow
+
 
 def planned(calls: Calls, *more: str):
     return plan(parse(calls.arguments(calls.folder / "none", *more)))

@@ -8,6 +8,8 @@ import pytest
 from tests.support.calls import Calls
 from tests.support.sweeps import ROOT, make_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def wrong(fake_engine: Calls) -> Calls:

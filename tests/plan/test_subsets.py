@@ -12,6 +12,8 @@ from evalsuite.report.__main__ import main as report
 from tests.support.calls import Calls, Outcome, by_problem
 from tests.support.sweeps import experiments, sum_problem
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS = 60
 
 

@@ -4,10 +4,14 @@ import re
 import struct
 import zlib
 
+import pytest
+
 import analyze_summary
 from evalsuite.report.figures import write_figures
 from evalsuite.report.load import load
 from tests.support import report_tree, study
+
+pytestmark = pytest.mark.slow
 
 KINDS = {"dots", "pairs", "curves", "lengths", "rates", "problems"}
 

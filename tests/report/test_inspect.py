@@ -4,6 +4,8 @@ import pytest
 
 from tests.support import report_tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def logs():

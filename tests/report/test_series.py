@@ -11,6 +11,8 @@ from evalsuite.report.__main__ import main
 from tests.support import browsing, study
 from tests.support.study import SCORES, write_series
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<img src=x onerror=alert(1)>"
 browser = pytest.fixture(scope="module")(browsing.chromium)
 

@@ -15,6 +15,8 @@ from evalsuite.tasks.problems import problem_hash
 from tests.support.calls import Calls
 from tests.support.sweeps import make_data
 
+pytestmark = pytest.mark.slow
+
 TOKENS = 10_000
 MODEL = Path(__file__).resolve().parents[2] / "models" / "SmolLM2-135M-Instruct"
 ENDS = (

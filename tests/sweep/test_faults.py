@@ -13,6 +13,8 @@ from main import main
 from tests.support.calls import Calls
 from tests.support.sweeps import experiments
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def suite(fake_server: Calls) -> Calls:

@@ -14,6 +14,8 @@ from evalsuite.sweep import generate
 from tests.support.asking import Outcome, ask, items, names
 from tests.support.sweeps import FAKE_ENGINE, Fake, alive, kill, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Fake:

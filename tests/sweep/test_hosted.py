@@ -22,6 +22,8 @@ from evalsuite.sweep.schedule import Item, Queue
 from tests.support.asking import CHAT, CONFIGURATION, Outcome, ask, items, names
 from tests.support.sweeps import Fake, running_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Fake:

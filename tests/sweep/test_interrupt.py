@@ -15,6 +15,8 @@ from tests.support.calls import Calls
 from tests.support.sweeps import ROOT, ending, experiments, kill, marked, until
 from tests.support.terminals import terminal
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS, KEPT = 40, 4
 PATIENT = """
 import sys

@@ -10,6 +10,8 @@ import analyze_results
 import analyze_summary
 from benchmarks.torture import ROWS, torture
 
+pytestmark = pytest.mark.slow
+
 KILLS = 10
 TIMES = {"generation_seconds"}
 

@@ -16,6 +16,8 @@ from evalsuite.store.journal import Journal
 from tests.support.calls import Calls, start_forkserver
 from tests.support.sweeps import FAKE_ENGINE, ending, experiments, until
 
+pytestmark = pytest.mark.slow
+
 LOGS = {
     "less than desired GPU memory": "ValueError: Free memory on device cuda:0 (1.2/79.1 GiB) on startup is less than "
     "desired GPU memory utilization (0.9, 71.2 GiB). Decrease GPU memory utilization",

@@ -15,6 +15,8 @@ from tests.support.calls import Outcome, call
 from tests.support.replay_server import replaying
 from tests.support.sweeps import experiments
 
+pytestmark = pytest.mark.slow
+
 TABLE = """from evalsuite.tasks.table import Task
 
 TASKS = [Task("math100", kind="latex", template="MATH_QUERY_TEMPLATE", file="math100.jsonl")]

@@ -17,6 +17,8 @@ from evalsuite.sweep.rescore import derive
 from tests.support.calls import Calls, Outcome, by_problem, served
 from tests.support.sweeps import Fake, experiments, make_data
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(tmp_path: Path, fake_server: Calls) -> Calls:

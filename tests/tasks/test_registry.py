@@ -23,6 +23,8 @@ from lighteval.tasks.registry import Registry  # noqa: E402
 from evalsuite.bounded import Bounded  # noqa: E402
 from evalsuite.tasks import metrics, registry  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SETS = ["aime24", "aime25", "amc23", "math_500", "minerva", "olympiadbench", "gsm8k", "demo_arithmetic", "demo_words"]
 PROBLEMS = [{"problem": f"What is {n} + {n}?", "answer": str(2 * n), "solution": f"It is {2 * n}."} for n in range(8)]
 USERS_FILE = """
