@@ -50,7 +50,7 @@ def dots(data: dict, task: int) -> Figure | None:
     axes.set_xlabel(f"{data['tasks'][task]['name']}: accuracy in %")
     handles = [Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="one seed"),
                Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
-               Line2D([], [], color=RIGHT, label="95% interval, problems like these")]  # fmt: skip
+               Line2D([], [], color=RIGHT, label="95%, problems like these")]  # fmt: skip
     legend(figure, handles)
     return figure
 
@@ -85,7 +85,9 @@ def pairs(data: dict, task: int) -> Figure | None:
     axes.set_ylim(count - 0.5, -0.5)
     axes.tick_params(length=0, labelsize=7 if count <= 20 else 4)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"{data['tasks'][task]['name']}: row minus column in points; below: detectable")
+    axes.set_xlabel(
+        f"{data['tasks'][task]['name']}: row minus column in points;\nbelow the diagonal: detectable difference"
+    )
     return figure
 
 
@@ -274,7 +276,7 @@ def _series_legend() -> list[Any]:
     return [
         Line2D([], [], marker=".", color="black", alpha=0.5, linewidth=0, label="one seed"),
         Patch(color=RIGHT, alpha=0.22, label="± sd of seeds"),
-        Line2D([], [], color=RIGHT, label="95% interval, problems like these"),
+        Line2D([], [], color=RIGHT, label="95%, problems like these"),
     ]
 
 
