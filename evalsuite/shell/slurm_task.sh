@@ -73,6 +73,7 @@ end_interrupted() {
 
 queue_again() {
     if ((${SLURM_RESTART_COUNT:-0} >= MAX_REQUEUES)); then end 1 "$1; given up after $MAX_REQUEUES requeues"; fi
+    trap '' TERM USR1 # Slurm signals a job that it requeues, which would be recorded as another reason to stop
     record requeued "$1"
     say "requeued: $1"
     scontrol requeue "$JOB" || end 1 "$1; could not be requeued, submit again"
