@@ -63,7 +63,7 @@ def pairs(data: dict, task: int) -> Figure | None:
     if not found:
         return None
     count, most = len(entries), max(max(abs(pair[2]) for pair in found), 0.01)
-    figure = Figure(figsize=(WIDTH, EDGE + min(WIDTH - 0.6, 0.32 * count)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, EDGE + 0.15 + min(WIDTH - 0.6, 0.32 * count)), layout="constrained")
     axes = figure.subplots()
     cells = np.ones((count, count, 4))
     for pair in found:
