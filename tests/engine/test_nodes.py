@@ -92,6 +92,7 @@ def spread(site: Site) -> Site:
     return site
 
 
+@pytest.mark.slurm
 def test_a_dry_run_shows_the_commands_of_all_nodes(spread: Site):
     done = spread.run("--slurm", "--dry-run")
     assert done.returncode == 0, done.stderr
