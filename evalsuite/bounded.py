@@ -14,6 +14,7 @@ import ctypes
 import os
 import pickle
 import resource
+import select
 import signal
 import sys
 import time
@@ -157,22 +158,22 @@ def _keep(bounded: Bounded, caller: int, watched: int, channel: Connection) -> N
         os._exit(status & 255)
 
 
-class _CallerGone(BaseException):
-    """Raised when the kernel signals that the caller has died."""
-
-
-def _caller_gone(*_: object) -> NoReturn:
-    raise _CallerGone
-
-
 def _wait_for_caller(caller: int, watched: int) -> None:
-    """Return when a byte arrives on the pipe, the pipe is closed, or the caller is dead."""
-    with contextlib.suppress(_CallerGone):
-        signal.signal(signal.SIGTERM, _caller_gone)
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() == caller:
-            os.read(watched, 1)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Return when a byte arrives on the pipe, the pipe is closed, or the caller is dead.
+
+    The kernel's signal of the caller's death wakes us through a second pipe. An exception raised by its handler might
+    come just after the first pipe has woken us, and end the keeper before it has killed anything.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() == caller:
+        waiting = select.poll()
+        waiting.register(watched, select.POLLIN)  # which includes that it is closed
+        waiting.register(woken, select.POLLIN)
+        waiting.poll()
 
 
 def _work(bounded: Bounded, channel: Connection) -> NoReturn:
