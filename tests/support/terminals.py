@@ -23,6 +23,8 @@ class Terminal:
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
         self.stream = pyte.ByteStream(self.screen)
         self.modes = termios.tcgetattr(self.slave)
+        self.modes[3] |= termios.NOFLSH  # else Ctrl-C discards what was written and not read yet
+        termios.tcsetattr(self.slave, termios.TCSANOW, self.modes)
         self.marker = os.open(self.name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
         self.marks, self.unread, self.written = 0, b"", b""
 
@@ -50,7 +52,9 @@ class Terminal:
         """
         self.marks += 1
         mark = left = b"\x1b]99;%d\x07" % self.marks  # a command that terminals ignore
+        deadline = time.monotonic() + 600  # only prevents a failing test from hanging
         while mark not in self.unread:
+            assert time.monotonic() < deadline, self.unread
             with contextlib.suppress(BlockingIOError):  # nothing was read for long, and the kernel's buffer is full
                 left = left[os.write(self.marker, left) :]
             if select.select([self.master], [], [], 0.05)[0]:
